@@ -1,0 +1,60 @@
+"""A child sends its parent a message through a pipe.
+
+A pipe is simplex: bytes go in at the write end and come out at the read end.
+fork copies the descriptor table, so both processes hold both ends at first;
+each closes the one that it does not use.  Only then does the last close of
+the write end become the end of the file for the reader.
+"""
+
+import sys
+from typing import Literal
+
+import anyio
+
+import asyncipc
+from asyncipc.posix import close, fork, pipe, read, waitpid, write
+from asyncipc.trace.tables import picture
+from asyncipc.trace.transcript import Transcript
+
+STDOUT = 1
+
+
+async def main() -> None:
+    read_end, write_end = pipe()
+    look("after pipe")
+
+    child_pid = fork(child, read_end, write_end)
+    look("after fork")
+
+    close(write_end)
+    while message := await read(read_end, 100):
+        await write(STDOUT, message + b"\n")
+    close(read_end)
+    await waitpid(child_pid)
+
+
+async def child(read_end: int, write_end: int) -> None:
+    close(read_end)
+    look("after the closes")
+
+    await anyio.sleep(0.25)
+    await write(write_end, b"message for parent")
+    close(write_end)
+
+
+def look(moment: str) -> None:
+    """Draw the descriptor tables of all processes."""
+    print(f"\n{picture(asyncipc.current_simulation(), moment)}")
+
+
+def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
+    print(__doc__)
+    transcript = Transcript()
+    asyncipc.run(
+        main, backend=backend, seed=seed, observers=[transcript], console=transcript.output
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,65 @@
+"""The words for what goes wrong: ``errno`` below, three verdicts above.
+
+Below the faces there is one way to fail: :func:`fail` with an errno, which
+raises the ``OSError`` subclass that Python gives that number.  The verdicts
+are for what no system call can return: a run in which nobody can go on, a run
+whose clock stands still, a feature that is not modelled.
+
+Rank 0: imports nothing of the project; everybody may import it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NoReturn, final
+
+__all__ = ["BrokenPipeSignal", "Deadlock", "TimeFrozen", "Unsupported", "fail"]
+
+
+def fail(number: int, hint: str | None = None) -> NoReturn:
+    """Raise the ``OSError`` for an errno, as the real call would.
+
+    ``hint`` is one sentence for the person who reads the traceback; it is
+    attached as a note and changes neither type nor message.
+    """
+    error = OSError(number, os.strerror(number))
+    if hint is not None:
+        error.add_note(f"hint: {hint}")
+    raise error
+
+
+@final
+class BrokenPipeSignal(BrokenPipeError):
+    """EPIPE that comes with SIGPIPE: the writer's process gets the signal too."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+@final
+class Deadlock(Exception):
+    """Nobody can run, no timer is set, and no process outside can help.
+
+    The message is the whole report: each process, the call it sits in, the
+    object, who could wake it and the source line.  ``report`` holds the same
+    as a value (:class:`asyncipc.runtime.report.BlockedReport`).
+    """
+
+    def __init__(self, report: object) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+
+@final
+class TimeFrozen(Exception):
+    """Virtual time stands still although the program runs: a limit was met.
+
+    ``step_limit`` counts scheduler passes, ``wall_limit_s`` real seconds in
+    one step, since virtual time last moved.
+    """
+
+
+@final
+class Unsupported(NotImplementedError):
+    """A feature of the real system that is not modelled, refused by its name."""

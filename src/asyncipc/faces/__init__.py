@@ -1,0 +1,11 @@
+"""The faces: how a program speaks to a machine.
+
+Thin: each turns a call into one :func:`asyncipc.runtime.syscall.syscall` on an
+open file's verb, and an errno into what its users expect.  They must never
+know which machine answers, nor hold state that an endpoint has.
+
+``asyncipc.posix``: descriptors, as in ``os`` and ``socket``; it stands one
+floor up because that is its public name.  ``channels``: anyio's byte streams.
+``trio_stream``: the same channel as a ``trio.abc`` stream.  ``open_process``:
+fork in a structured form.
+"""

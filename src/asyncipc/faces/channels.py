@@ -1,0 +1,279 @@
+"""Channels: pipes and socket pairs as anyio's byte streams.
+
+A channel owns one descriptor of the process that made it.
+It retries what a handled signal interrupts (PEP 475) and speaks anyio's
+errors: EndOfStream at the end, BrokenResourceError when the other side is
+gone, ClosedResourceError when this one is.  Several tasks may use one channel
+at once; each byte goes to one of them, in order.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import NoReturn, final
+
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream
+
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.openfile import O_CLOEXEC, OpenFile
+from asyncipc.kernel.readiness import OUT, UNASKED
+from asyncipc.kernel.socket import AF_UNIX, SHUT_WR, SOCK_STREAM
+from asyncipc.kernel.transfer import LongWrite
+from asyncipc.kernel.waitqueue import Watch, WouldBlock
+from asyncipc.runtime.parking import Sleeper
+from asyncipc.runtime.process import CURRENT, Body, current
+from asyncipc.runtime.syscall import CLOSED, ClosedMeanwhile, call, checkpoint, syscall
+
+RECEIVE_MAX = 65536
+
+
+def _birthplace() -> str:
+    """The innermost line outside the faces: who makes the channel."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame = frame.f_back
+    return sys.intern(f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}")
+
+
+class Channel:
+    """What all channels do alike: own a descriptor, and close it once."""
+
+    __slots__ = ("_birthplace", "_entry", "_owner", "_sent_eof", "file")
+
+    nonblocking = False
+    """A channel waits, whatever the O_NONBLOCK of its open file says."""
+
+    def __init__(self, owner: Body, entry: Descriptor) -> None:
+        self._owner = owner
+        self._entry = entry
+        self._birthplace = _birthplace()
+        self._sent_eof = False
+        self.file: OpenFile = entry.file
+
+    @property
+    def fd(self) -> int:
+        """The descriptor's number, -1 once closed."""
+        return self._entry.fd if self._entry.open else -1
+
+    def close(self) -> None:
+        """close(2), and wake who sleeps in this channel: ClosedResourceError there.
+
+        Closing twice is closing once.
+        """
+        if not self._entry.open:
+            return
+        for queue in self.file.queues(OUT):
+            for waiter in queue:
+                if isinstance(waiter, Sleeper) and waiter.place is self:
+                    waiter.wake_because(CLOSED)
+        close, fd = self._owner.process.table.close, self._entry.fd
+        if CURRENT.get(None) is self._owner:
+            try:
+                call("close", close, fd)
+            except InterruptedError:  # close(2): not to be retried, for it has closed
+                close(fd)
+        else:
+            close(fd)
+
+    async def aclose(self) -> None:
+        """``close``, and a checkpoint."""
+        self.close()
+        await checkpoint()
+
+    def _check_open(self) -> None:
+        if not self._entry.open:
+            raise ClosedResourceError
+
+    def __del__(self) -> None:
+        if self._entry.open:
+            warnings.warn(
+                f"unclosed {self!r}, made at {self._birthplace}",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
+            )
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} fd={self.fd} {self.file.describe()}>"
+
+
+def _translate(error: OSError | ClosedMeanwhile) -> NoReturn:
+    """An errno as its users know it: closed by you, or broken by the world."""
+    if isinstance(error, ClosedMeanwhile):
+        raise ClosedResourceError from None
+    raise BrokenResourceError from error
+
+
+class _Sending(Channel):
+    """The half that sends."""
+
+    __slots__ = ()
+
+    async def send(self, item: Buffer) -> None:
+        """write(2) until all of ``item`` is in.
+
+        Blocks while the buffer is full.  Under cancellation part of a long
+        item may be in; of one that fits in one piece (PIPE_BUF for a pipe) all
+        or nothing.  BrokenResourceError when nobody can read any more,
+        ClosedResourceError when this channel is closed or has sent its end.
+        """
+        if not self._entry.open:
+            raise ClosedResourceError
+        file = self.file
+        data = item if type(item) is bytes else memoryview(item).cast("B")
+        sent = 0
+        try:
+            if len(data) <= file.whole_max:
+                sent = await syscall("write", self, file.write, data)
+        except InterruptedError:
+            pass
+        except (OSError, ClosedMeanwhile) as error:
+            self._failed(error)
+        if sent < len(data):
+            await self._send_long(data, sent)
+
+    async def _send_long(self, data: Buffer, sent: int) -> None:
+        """Piece by piece; a handled signal does not end it (PEP 475)."""
+        view = memoryview(data)
+        while sent < len(view):
+            try:
+                sent += await self._write(view[sent:] if sent else data)
+            except InterruptedError:
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                self._failed(error)
+
+    def _failed(self, error: OSError | ClosedMeanwhile) -> NoReturn:
+        if self._sent_eof:  # not the world, but this side has broken it
+            raise ClosedResourceError from None
+        _translate(error)
+
+    async def _write(self, data: Buffer) -> int:
+        long = LongWrite(self.file.write, data)
+        moved = await syscall("write", self, long)
+        if long.signalled:
+            current().broken_pipe()
+        return moved
+
+
+class _Receiving(Channel):
+    """The half that receives."""
+
+    __slots__ = ()
+
+    async def receive(self, max_bytes: int = RECEIVE_MAX) -> bytes:
+        """read(2): between 1 and ``max_bytes`` bytes.
+
+        Blocks while nothing is there.  Under cancellation no byte is lost.
+        EndOfStream when nothing more will come, BrokenResourceError when the
+        peer closed with unread data, ClosedResourceError when this channel is
+        closed.  ValueError if ``max_bytes`` is not positive.
+        """
+        if not self._entry.open:
+            raise ClosedResourceError
+        if type(max_bytes) is not int:
+            raise TypeError(f"max_bytes must be int, not {type(max_bytes).__name__}")
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be positive, not {max_bytes}")
+        while True:
+            try:
+                data = await syscall("read", self, self.file.read, max_bytes)
+            except InterruptedError:
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                _translate(error)
+            if not data:
+                raise EndOfStream
+            return data
+
+
+@final
+class PipeReceiveChannel(_Receiving, ByteReceiveStream):
+    """The read end of a pipe."""
+
+    __slots__ = ()
+
+
+@final
+class PipeSendChannel(_Sending, ByteSendStream):
+    """The write end of a pipe."""
+
+    __slots__ = ()
+
+
+@final
+class SocketChannel(_Sending, _Receiving, ByteStream):
+    """One end of a connected stream socket: duplex, each half closes alone."""
+
+    __slots__ = ()
+
+    async def send_eof(self) -> None:
+        """shutdown(2) of the sending half: the peer reads to the end, and may go on sending.
+
+        Twice is once.  ClosedResourceError.
+        """
+        self._check_open()
+        while True:
+            try:
+                await syscall("shutdown", self, self.file.shutdown, SHUT_WR)
+            except InterruptedError:
+                continue
+            self._sent_eof = True
+            return
+
+
+def create_pipe() -> tuple[PipeReceiveChannel, PipeSendChannel]:
+    """pipe(2): the read end and the write end of a new pipe, as channels.
+
+    They own the two lowest free descriptors of this process.  EMFILE.
+    """
+    body = current()
+
+    def make(flags: int) -> tuple[Descriptor, ...]:
+        return body.process.table.open(*body.machine.pipe(flags), cloexec=True)
+
+    read_end, write_end = call("pipe2", make, O_CLOEXEC)
+    return PipeReceiveChannel(body, read_end), PipeSendChannel(body, write_end)
+
+
+def create_socketpair() -> tuple[SocketChannel, SocketChannel]:
+    """socketpair(2): two connected UNIX stream sockets, as channels.
+
+    They own the two lowest free descriptors of this process.  EMFILE.
+    """
+    body = current()
+
+    def make(family: int, kind: int) -> tuple[Descriptor, ...]:
+        return body.process.table.open(*body.machine.socketpair(family, kind, 0), cloexec=True)
+
+    one, other = call("socketpair", make, AF_UNIX, SOCK_STREAM)
+    return SocketChannel(body, one), SocketChannel(body, other)
+
+
+async def wait_writable(channel: _Sending) -> None:
+    """poll(2) for POLLOUT on a channel; returns at once when nobody can read any more.
+
+    Blocks while the buffer is full.  ClosedResourceError when the channel is
+    closed, be it meanwhile.
+    """
+    channel._check_open()
+    file = channel.file
+    queues = file.queues(OUT)
+    refusal = WouldBlock(Watch(queues), file, OUT)
+
+    def ready() -> int | WouldBlock:
+        return file.poll() & (OUT | UNASKED) or refusal
+
+    while True:
+        try:
+            await syscall("poll", channel, ready)
+        except InterruptedError:
+            continue
+        except ClosedMeanwhile:
+            raise ClosedResourceError from None
+        return

@@ -1,0 +1,43 @@
+"""The console: what descriptors 0, 1 and 2 of the first process stand for.
+
+What is written to it goes to one outlet; reading gives end of file, as
+/dev/null does.  Not modelled: a terminal (no line discipline, no job control).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, final
+
+from asyncipc.kernel.buffers import Buffer, as_bytes
+from asyncipc.kernel.openfile import O_RDWR, OpenFile
+from asyncipc.kernel.readiness import READABLE, WRITABLE
+from asyncipc.kernel.waitqueue import WaitQueue
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.kernel import Kernel
+
+
+@final
+class Console(OpenFile):
+    __slots__ = ("_outlet",)
+
+    noun = "console"
+
+    def __init__(self, kernel: Kernel, outlet: Callable[[bytes], None]) -> None:
+        super().__init__(kernel, O_RDWR)
+        self._outlet = outlet
+
+    def read(self, size: int) -> bytes:
+        return b""
+
+    def write(self, data: Buffer, done: int = 0) -> int:
+        self._outlet(as_bytes(data[done:]))
+        return len(data) - done
+
+    def poll(self) -> int:
+        return READABLE | WRITABLE
+
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        """It is always ready, so nobody ever waits for it."""
+        return ()

@@ -1,0 +1,134 @@
+"""The open file: what descriptors share.
+
+A descriptor is a number in one process's table; the *open file* (POSIX: open
+file description) is what it stands for.  It carries the status flags and is
+counted: dup and fork add a holder, close and exit take one away, a call that
+sleeps on it holds it meanwhile, and the last one to let go releases it.  That
+is why closing a descriptor does not disturb a task that sleeps on it.
+
+An endpoint is an open file with verbs of its own; the verbs that it lacks
+fail here with what Linux says for it.  No inheritance deeper than this.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from asyncipc.errors import fail
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.kernel import Kernel
+    from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+
+# fcntl.h, asm-generic: the status flags that the modelled objects know.
+O_RDONLY: Final = 0o0
+O_WRONLY: Final = 0o1
+O_RDWR: Final = 0o2
+O_ACCMODE: Final = 0o3
+O_APPEND: Final = 0o2000
+O_NONBLOCK: Final = 0o4000
+O_ASYNC: Final = 0o20000
+O_DIRECT: Final = 0o40000
+O_NOATIME: Final = 0o1000000
+O_CLOEXEC: Final = 0o2000000
+
+UNBOUNDED: Final = 2**63 - 1
+
+CHANGEABLE: Final = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME
+"""What F_SETFL may change (fcntl(2)); it ignores all else."""
+
+
+class OpenFile:
+    """One open file description.
+
+    ``flags``: access mode and status flags.  ``inode``: names it in
+    ``describe``, as in ``/proc/PID/fd``.  ``signal_owner`` and ``signal_sent``
+    are what F_SETOWN and F_SETSIG stored.
+    """
+
+    __slots__ = ("flags", "holders", "inode", "kernel", "signal_owner", "signal_sent")
+
+    noun = "anon_inode"
+    is_stream = False
+
+    whole_max = UNBOUNDED
+    """A write of at most so many bytes goes in whole or not at all."""
+
+    def __init__(self, kernel: Kernel, flags: int) -> None:
+        self.kernel = kernel
+        self.flags = flags
+        self.holders = 0
+        self.inode = kernel.new_inode()
+        self.signal_owner = 0
+        self.signal_sent = 0
+
+    # -- its life
+
+    def hold(self) -> None:
+        self.holders += 1
+
+    def drop(self) -> None:
+        """Let go; the last one out releases the object."""
+        self.holders -= 1
+        assert self.holders >= 0, self.describe()
+        if self.holders == 0:
+            self.release()
+
+    def release(self) -> None:
+        """The last holder is gone: tell the peer."""
+
+    def describe(self) -> str:
+        return f"{self.noun}:[{self.inode}]"
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """The open files through which somebody could make ``mask`` true."""
+        return ()
+
+    # -- readiness
+
+    def poll(self) -> int:
+        """poll(2): the readiness now.  Without objection: readable, writable."""
+        raise NotImplementedError
+
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        """The lines that are notified when a bit of ``mask`` may have changed."""
+        raise NotImplementedError
+
+    # -- verbs that objects lack unless they say otherwise
+
+    def read(self, size: int) -> bytes | WouldBlock:
+        """read(2)"""
+        fail(errno.EINVAL)
+
+    def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
+        """write(2)"""
+        fail(errno.EINVAL)
+
+    def recv(self, size: int, flags: int) -> bytes | WouldBlock:
+        """recv(2)"""
+        fail(errno.ENOTSOCK)
+
+    def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
+        """send(2)"""
+        fail(errno.ENOTSOCK)
+
+    def shutdown(self, how: int) -> None:
+        """shutdown(2)"""
+        fail(errno.ENOTSOCK)
+
+    def unread(self) -> int:
+        """ioctl(FIONREAD): bytes that wait to be read."""
+        fail(errno.ENOTTY)
+
+    def pipe_size(self) -> int:
+        """fcntl(F_GETPIPE_SZ)"""
+        fail(errno.EBADF)
+
+    def set_pipe_size(self, size: int) -> int:
+        """fcntl(F_SETPIPE_SZ)"""
+        fail(errno.EBADF)
+
+    def allow_flags(self, flags: int) -> None:
+        """fcntl(F_SETFL): refuse a status flag that the object does not know."""

@@ -1,0 +1,28 @@
+"""Time for those who have none: what the pure layers ask of the clock's owner.
+
+Times are integer nanoseconds of the machine's clock.  Equal due times fire in
+the order in which they were armed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """One armed timer."""
+
+    @property
+    def due_ns(self) -> int: ...
+
+
+class Timers(Protocol):
+    def now(self) -> int:
+        """The time of this machine's clock, in nanoseconds."""
+
+    def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
+        """Call ``action`` once, when the time is ``due_ns`` or later."""
+
+    def cancel(self, timer: Timer) -> None:
+        """Forget it.  Cancelling one that has fired does nothing."""

@@ -1,0 +1,155 @@
+"""The wait queue: the line of parked tasks of one object, for one readiness.
+
+The pattern, in one breath: a verb that cannot act changes nothing and answers
+``WouldBlock``; the caller joins that refusal's queue and sleeps; whoever
+changes the object calls :meth:`WaitQueue.notify`; the woken one tries again.
+
+The laws of the line:
+
+* It is first in, first out.  ``notify`` wakes the first sleeper only and
+  gives it the *turn*.  Until it has tried, the queue is ``barred``: a verb
+  that would take what the sleeper was woken for refuses, so nobody overtakes.
+* Who had the turn and leaves (served, failed or cancelled) passes it on.  So
+  one wake serves a crowd, nobody is woken in vain twice, and a hang-up, which
+  never stops being true, reaches everyone in order.
+* Who had the turn and was refused again keeps its place and ends the turn.
+* Watchers (poll, waitpid) take nothing: every notify wakes all of them.
+
+The queue holds opaque waiters and knows no event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, final
+
+
+class Waiter(Protocol):
+    """Somebody asleep."""
+
+    def wake(self) -> None:
+        """Let it try again.  Waking one that is awake does nothing."""
+
+
+class Waitable(Protocol):
+    """What can be waited for: it can say what it is and who could end the wait."""
+
+    def describe(self) -> str:
+        """Its name as ``/proc/PID/fd`` shows it, such as ``pipe:[7]``."""
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """The open files through which somebody could make ``mask`` true."""
+
+
+class Line(Protocol):
+    """What a refused caller joins: one queue, or (for poll) several at once."""
+
+    barred: bool
+
+    def join(self, waiter: Waiter) -> None: ...
+    def leave(self, waiter: Waiter) -> None: ...
+    def try_again(self, waiter: Waiter) -> None: ...
+    def refused(self, waiter: Waiter) -> None: ...
+
+
+@final
+class WouldBlock:
+    """A verb's refusal: whom to join, and the readiness that will end it.
+
+    Made once per queue, never per call: refusing is the hot path of every
+    blocked reader.
+    """
+
+    __slots__ = ("line", "mask", "source")
+
+    def __init__(self, line: Line, source: Waitable, mask: int) -> None:
+        self.line = line
+        self.source = source
+        self.mask = mask
+
+
+@final
+class WaitQueue:
+    """One line.  See the laws in the module's docstring."""
+
+    __slots__ = ("_sleepers", "_turn", "_watchers", "barred", "refusal")
+
+    def __init__(self, source: Waitable, mask: int) -> None:
+        self.refusal = WouldBlock(self, source, mask)
+        self.barred = False
+        self._sleepers: dict[Waiter, None] = {}  # a dict is a line that anybody leaves at once
+        self._turn: Waiter | None = None
+        self._watchers: tuple[Waiter, ...] = ()
+
+    @property
+    def serving(self) -> bool:
+        """Is it the sleeper with the turn who tries at this moment?"""
+        return self._turn is not None and not self.barred
+
+    def notify(self) -> None:
+        """Something changed: wake the watchers, and the first of the line."""
+        for watcher in self._watchers:
+            watcher.wake()
+        if self._sleepers and self._turn is None:
+            self._give_turn()
+
+    def _give_turn(self) -> None:
+        self._turn = first = next(iter(self._sleepers))
+        self.barred = True
+        first.wake()
+
+    def join(self, waiter: Waiter) -> None:
+        self._sleepers[waiter] = None
+
+    def leave(self, waiter: Waiter) -> None:
+        del self._sleepers[waiter]
+        if self._turn is waiter:
+            self._turn = None
+            self.barred = False
+            if self._sleepers:
+                self._give_turn()
+
+    def try_again(self, waiter: Waiter) -> None:
+        """``waiter`` is about to try: if it has the turn, the queue is open to it."""
+        if self._turn is waiter:
+            self.barred = False
+
+    def refused(self, waiter: Waiter) -> None:
+        """``waiter`` tried in vain: it stays where it stands."""
+        if self._turn is waiter:
+            self._turn = None
+
+    def watch(self, watcher: Waiter) -> None:
+        self._watchers += (watcher,)
+
+    def unwatch(self, watcher: Waiter) -> None:
+        self._watchers = tuple(w for w in self._watchers if w is not watcher)
+
+    def __iter__(self) -> Iterator[Waiter]:
+        """Everybody who waits here, sleepers first."""
+        return iter((*self._sleepers, *self._watchers))
+
+
+@final
+class Watch:
+    """A line for who takes nothing: a watcher of any number of queues."""
+
+    __slots__ = ("_queues", "barred")
+
+    def __init__(self, queues: tuple[WaitQueue, ...]) -> None:
+        self._queues = queues
+        self.barred = False
+
+    def join(self, waiter: Waiter) -> None:
+        for queue in self._queues:
+            queue.watch(waiter)
+
+    def leave(self, waiter: Waiter) -> None:
+        for queue in self._queues:
+            queue.unwatch(waiter)
+
+    def try_again(self, waiter: Waiter) -> None:
+        """A watcher never holds a turn."""
+
+    def refused(self, waiter: Waiter) -> None:
+        """A watcher never holds a turn."""

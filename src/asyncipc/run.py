@@ -1,0 +1,92 @@
+"""``asyncipc.run``: one call from a plain program into a simulated machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Literal, TypeVar, TypeVarTuple
+
+import trio
+
+from asyncipc.errors import Deadlock, Unsupported
+from asyncipc.events import Observer
+from asyncipc.runtime.clock import TrioClock, VirtualTime
+from asyncipc.runtime.fault_plan import Fault
+from asyncipc.runtime.simulation import STEP_LIMIT, Simulation, write_to_stdout
+from asyncipc.runtime.watchdog import Watchdog
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+WALL_LIMIT_S: Final = 60.0
+
+
+def run(
+    main: Callable[[*Args], Awaitable[T]],
+    *args: *Args,
+    seed: int | None = None,
+    backend: Literal["trio", "asyncio"] = "trio",
+    quantum: int | None = None,
+    machine: Literal["simulated", "native"] = "simulated",
+    observers: Iterable[Observer] = (),
+    faults: Iterable[Fault] = (),
+    step_limit: int | None = STEP_LIMIT,
+    wall_limit_s: float | None = WALL_LIMIT_S,
+    console: Callable[[bytes], None] = write_to_stdout,
+) -> T:
+    """Run ``main(*args)`` as the first process of a machine, on virtual time.
+
+    ``main`` is pid 2, init is pid 1.  Returns what ``main`` returns when every
+    process has ended, and raises what it raises.  A child's uncaught exception
+    is printed and becomes status 1; if nobody waits for that child, it is
+    raised at the end, in an ExceptionGroup.
+
+    ``seed`` fixes the order of everything; ``backend`` is the event loop;
+    ``quantum``, ``observers``, ``faults`` and ``console`` are as in
+    :class:`asyncipc.Simulation`.  ``step_limit`` bounds the scheduler passes,
+    and ``wall_limit_s`` the real seconds of one step, in which virtual time
+    does not move; None lifts a limit.
+
+    Errors: :class:`asyncipc.Deadlock` when nobody can ever run again,
+    :class:`asyncipc.TimeFrozen` when a limit is met.
+
+    Not modelled yet: ``machine="native"``.
+    """
+    if machine != "simulated":
+        raise Unsupported(f"machine={machine!r}: only the simulated machine is there yet")
+    if backend not in {"trio", "asyncio"}:
+        raise ValueError(f"backend is 'trio' or 'asyncio', not {backend!r}")
+    simulation = Simulation(
+        seed=seed, quantum=quantum, observers=observers, faults=faults, console=console
+    )
+    time = VirtualTime(step_limit)
+    start = _on_trio if backend == "trio" else _on_asyncio
+    with Watchdog(time, wall_limit_s):
+        return start(simulation, time, main, args)
+
+
+def _on_trio(
+    simulation: Simulation,
+    time: VirtualTime,
+    main: Callable[..., Awaitable[T]],
+    args: tuple[object, ...],
+) -> T:
+    try:
+        return trio.run(simulation.run, time, main, args, clock=TrioClock(time))
+    except trio.TrioInternalError as error:
+        # A task shields itself from the end: the clock has brought the loop down.
+        if isinstance(error.__cause__, Deadlock):
+            raise error.__cause__ from None
+        raise
+
+
+def _on_asyncio(
+    simulation: Simulation,
+    time: VirtualTime,
+    main: Callable[..., Awaitable[T]],
+    args: tuple[object, ...],
+) -> T:
+    from asyncipc.runtime.asyncio_loop import VirtualTimeLoop
+
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(time)) as runner:
+        return runner.run(simulation.run(time, main, args))

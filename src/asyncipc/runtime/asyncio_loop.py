@@ -1,0 +1,111 @@
+"""The asyncio loop on virtual time: a selector loop whose selector moves the clock.
+
+asyncio asks its selector to sleep exactly when no callback is ready, so that
+is where time moves on, as in :class:`asyncipc.runtime.clock.TrioClock`.  Real
+descriptors and executor jobs hold time; the loop's own self-pipe does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor
+from typing import Any, final
+
+from asyncipc.runtime import lent
+from asyncipc.runtime.clock import SECOND, VirtualTime, nanoseconds
+
+
+@final
+class _VirtualSelector(selectors.BaseSelector):
+    """A real selector, asked only what is ready now; sleeping is moving the clock."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self._real = selectors.DefaultSelector()
+        self.own_descriptors = 0
+        self.jobs = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._time.count_step()
+        ready = self._real.select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if self._is_held():
+            self._time.waits_for_reality = True
+            return self._real.select(timeout if self._time.over else None)
+        due = None if timeout is None else self._time.now_ns + nanoseconds(timeout)
+        self._time.advance(due)
+        return []
+
+    def _is_held(self) -> bool:
+        if self._time.over or self.jobs or len(self._real.get_map()) > self.own_descriptors:
+            return True
+        threads = self._time.threads
+        return threads is not None and threads.borrowed_tokens > 0
+
+
+@final
+class _OrderedTask(asyncio.Task[Any]):
+    """A task whose hash is its place in the order of birth.
+
+    anyio's cancel scopes and asyncio's own books keep tasks in sets; by address
+    their order would differ from run to run.
+    """
+
+    def __init__(self, birth: int, coro: Coroutine[Any, Any, Any], **options: Any) -> None:
+        self._birth = birth
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._birth
+
+
+@final
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """What ``asyncio.Runner(loop_factory=...)`` gets from a simulation."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._virtual = time
+        self._virtual_selector = _VirtualSelector(time)
+        super().__init__(self._virtual_selector)
+        self._virtual_selector.own_descriptors = len(self._virtual_selector.get_map())
+        self._births = 0
+        lent.order_anyio_scopes()
+        self.set_task_factory(self._make_task)  # type: ignore[arg-type]
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any
+    ) -> _OrderedTask:
+        self._births += 1
+        return _OrderedTask(self._births, coro, loop=loop, **options)
+
+    def time(self) -> float:
+        return self._virtual.now_ns / SECOND
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        job: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
+        self._virtual_selector.jobs += 1
+        job.add_done_callback(self._job_done)
+        return job
+
+    def _job_done(self, job: asyncio.Future[Any]) -> None:
+        self._virtual_selector.jobs -= 1

@@ -1,0 +1,198 @@
+"""Time: one event heap, and a clock that moves when nobody can run.
+
+Times are integer nanoseconds; equal ones fire in the order they were armed.
+There are no ticks.
+
+*Virtual* time belongs to a run of our own: trio asks its clock how long it may
+sleep exactly when nothing is runnable, so that is where time moves on and due
+timers fire (:class:`TrioClock`); the asyncio loop asks its selector
+(:mod:`asyncipc.runtime.asyncio_loop`).  Nothing runnable, nothing due, no
+deadline: nobody will ever run again, and that is told, never slept through.
+
+*Lent* time belongs to somebody else's run, into which a simulation was
+embedded: a task of ours sleeps on that run's clock until the next timer.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from typing import Final, final
+
+import anyio
+import trio
+
+from asyncipc.errors import TimeFrozen
+from asyncipc.kernel.timers import Timer
+from asyncipc.runtime import lent
+
+SECOND: Final = 1_000_000_000
+
+
+def nanoseconds(seconds: float) -> int:
+    """The first nanosecond that is not before ``seconds``."""
+    ns = math.ceil(seconds * SECOND)
+    while ns / SECOND < seconds:
+        ns += 1
+    return ns
+
+
+@final
+class ArmedTimer:
+    __slots__ = ("action", "due_ns")
+
+    def __init__(self, due_ns: int, action: Callable[[], None]) -> None:
+        self.due_ns = due_ns
+        self.action: Callable[[], None] | None = action
+
+
+@final
+class TimerHeap:
+    """The event heap, keyed (due, sequence).  A cancelled timer is dropped lazily."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, ArmedTimer]] = []
+        self._sequence = 0
+
+    def arm(self, due_ns: int, action: Callable[[], None]) -> ArmedTimer:
+        timer = ArmedTimer(due_ns, action)
+        self._sequence += 1
+        heapq.heappush(self._heap, (due_ns, self._sequence, timer))
+        return timer
+
+    def next_due(self) -> int | None:
+        while self._heap and self._heap[0][2].action is None:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def fire(self, now_ns: int) -> None:
+        """Fire what is due, in order; an action may arm more."""
+        while (due := self.next_due()) is not None and due <= now_ns:
+            timer = heapq.heappop(self._heap)[2]
+            action, timer.action = timer.action, None
+            assert action is not None
+            action()
+
+
+@final
+class VirtualTime:
+    """The clock's hand and the heap of one run.
+
+    ``stalled`` is called when nothing can ever happen again; ``passes`` counts
+    the scheduler's passes, ``steps`` those since time moved, against
+    ``step_limit``, and ``frozen`` is called when they reach it.  ``threads``
+    counts anyio's worker threads, which a selector cannot ask for.  When the run
+    is ``over``, what its loop still does to close down happens in real time.
+    """
+
+    def __init__(self, step_limit: int | None) -> None:
+        self.now_ns = 0
+        self.steps = 0
+        self.passes = 0
+        self.waits_for_reality = False
+        self.over = False
+        self.threads: anyio.CapacityLimiter | None = None
+        self.stalled: Callable[[], None] = lambda: None
+        self.frozen: Callable[[], None] = lambda: None
+        self._step_limit = step_limit or 0
+        self._heap = TimerHeap()
+
+    def now(self) -> int:
+        return self.now_ns
+
+    def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
+        return self._heap.arm(due_ns, action)
+
+    def cancel(self, timer: Timer) -> None:
+        assert isinstance(timer, ArmedTimer)
+        timer.action = None
+
+    def count_step(self) -> None:
+        """The scheduler makes a pass."""
+        self.steps += 1
+        self.passes += 1
+        self.waits_for_reality = False
+        if self.steps == self._step_limit:
+            self.frozen()
+
+    def advance(self, deadline_ns: int | None) -> None:
+        """Nobody can run: move to the next event, ours or the scheduler's."""
+        due = self._heap.next_due()
+        if due is None or (deadline_ns is not None and deadline_ns < due):
+            due = deadline_ns
+        if due is None:
+            self.stalled()
+            return
+        if due > self.now_ns:
+            self.now_ns = due
+            self.steps = 0
+        self._heap.fire(self.now_ns)
+
+
+@final
+class TrioClock(trio.abc.Clock):
+    """Virtual time as trio's clock."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+
+    def start_clock(self) -> None:
+        """Time begins at 0, and has."""
+
+    def current_time(self) -> float:
+        self._time.count_step()
+        return self._time.now_ns / SECOND
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """How long to sleep: not at all, or (while reality is awaited) until it speaks."""
+        if self._is_held() or lent.trio_somebody_awaits_rest():
+            self._time.waits_for_reality = True
+            return math.inf
+        self._time.advance(None if deadline == math.inf else nanoseconds(deadline))
+        return 0
+
+    def _is_held(self) -> bool:
+        """Real threads and real descriptors hold time."""
+        return self._time.over or lent.trio_awaits_reality() or lent.trio_threads_at_work()
+
+
+@final
+class LentTime:
+    """Timers on the clock of the run that we are a guest in."""
+
+    def __init__(self) -> None:
+        self._heap = TimerHeap()
+        self._pause: anyio.CancelScope | None = None
+
+    def now(self) -> int:
+        return nanoseconds(anyio.current_time())
+
+    def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
+        timer = self._heap.arm(due_ns, action)
+        if self._heap.next_due() == due_ns and self._pause is not None:
+            self._pause.cancel()  # the pump looks at the heap again
+        return timer
+
+    def cancel(self, timer: Timer) -> None:
+        assert isinstance(timer, ArmedTimer)
+        timer.action = None
+
+    async def pump(self) -> None:
+        """Fire what is due, for as long as the simulation lasts."""
+        while True:
+            self._heap.fire(self.now())
+            due = self._heap.next_due()
+            with anyio.CancelScope() as self._pause:
+                await (anyio.sleep_forever() if due is None else _sleep_until(due))
+
+
+async def _sleep_until(due_ns: int) -> None:
+    await anyio.sleep(max(0.0, due_ns / SECOND - anyio.current_time()))
+
+
+def frozen_report(steps: int) -> TimeFrozen:
+    return TimeFrozen(
+        f"virtual time has not moved for {steps} scheduler passes (step_limit): "
+        "a loop that only yields never lets it; wait for something, or sleep"
+    )

@@ -1,0 +1,216 @@
+"""The body of a process: the tasks that run its program.
+
+Which process am I?  A context variable says it: the tasks that a program
+starts inherit it and are its threads.  A body runs a program in one cancel
+scope; whatever ends the process (return, exit, a signal, an exception) closes
+its descriptors in the kernel in that moment and cancels the scope.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
+
+from asyncipc.errors import TimeFrozen
+from asyncipc.kernel.kernel import exit_status
+from asyncipc.kernel.process import Process, State
+from asyncipc.kernel.signals import SIGKILL, SIGPIPE
+from asyncipc.kernel.waitqueue import WouldBlock
+
+if TYPE_CHECKING:
+    from asyncipc.runtime.parking import Sleeper
+    from asyncipc.runtime.simulation import Simulation
+
+Asleep: TypeAlias = tuple[str, Callable[..., object], tuple[object, ...], WouldBlock]
+"""What a sleeper is in: the call's name, its verb and arguments, and what refused."""
+Program: TypeAlias = Callable[..., Awaitable[object]]
+
+STOPPED: Final = "its process was stopped"
+CURRENT: Final[ContextVar[Body]] = ContextVar("asyncipc process")
+
+
+@final
+class ProcessEnd(BaseException):
+    """Unwinds a task whose process is over.  Not for programs to catch."""
+
+
+def current() -> Body:
+    """The body of the process that the caller runs in."""
+    try:
+        body = CURRENT.get()
+    except LookupError:
+        raise RuntimeError(
+            "not in a simulated process: call this inside asyncipc.run(...) or "
+            "`async with asyncipc.Simulation():`"
+        ) from None
+    if threading.get_ident() != body.thread:
+        raise RuntimeError(
+            "asyncipc call from a foreign thread: processes live in the thread of their "
+            "event loop; come back with trio.from_thread or anyio.from_thread first"
+        )
+    return body
+
+
+@final
+class Body:
+    """``attention`` is the one test of the hot path: true while the process is
+    stopped or over, or while somebody watches or disturbs its calls.
+    """
+
+    __slots__ = (
+        "attention",
+        "error",
+        "machine",
+        "next_program",
+        "parking",
+        "process",
+        "result",
+        "scope",
+        "simulation",
+        "sleepers",
+        "task",
+        "thread",
+    )
+
+    def __init__(self, simulation: Simulation, process: Process) -> None:
+        self.simulation = simulation
+        self.process = process
+        self.parking = simulation.parking
+        self.machine = simulation.backend
+        self.thread = simulation.thread
+        self.scope = self.parking.scope()
+        self.sleepers: dict[Sleeper, Asleep] = {}
+        self.next_program: tuple[Program, tuple[object, ...]] | None = None
+        self.error: BaseException | None = None
+        self.result: object = None
+        self.task: object = None
+        self.attention = False
+        self.update_attention()
+        process.body = self
+
+    def update_attention(self) -> None:
+        self.attention = self.simulation.watched or self.process.state is not State.RUNNING
+
+    # -- what the kernel tells its body
+
+    def end(self) -> None:
+        self.attention = True
+        for sleeper in self.sleepers:
+            sleeper.let_go()
+        self.scope.cancel()
+        for sleeper in self.sleepers:
+            sleeper.wake()  # one that is shielded from the scope leaves all the same
+
+    def interrupt(self) -> None:
+        self.update_attention()
+        if self.process.state is State.STOPPED:
+            for sleeper in self.sleepers:
+                sleeper.why = sleeper.why or STOPPED
+                sleeper.wake()
+
+    # -- what its own calls do to it
+
+    def broken_pipe(self) -> None:
+        """EPIPE came with SIGPIPE.  Does not return if that is fatal."""
+        self.simulation.kernel.signal(self.process, SIGPIPE)
+        self.leave_if_over()
+
+    def leave_if_over(self) -> None:
+        if not self.process.alive:
+            raise ProcessEnd
+
+    def exit(self, code: int) -> NoReturn:
+        self.simulation.kernel.end(self.process, exit_status(code))
+        raise ProcessEnd
+
+    def execute(self, program: Program, args: tuple[object, ...]) -> NoReturn:
+        self.simulation.kernel.execute(self.process, name_of(program))
+        self.next_program = (program, args)
+        self.scope.cancel()
+        raise ProcessEnd
+
+    # -- running
+
+    async def run(self, program: Program, args: tuple[object, ...]) -> None:
+        """Run programs until one of them is the last."""
+        CURRENT.set(self)
+        self.task = self.parking.current_task()
+        if not self.process.alive:  # killed before it ever ran
+            return
+        while True:
+            await self._run_one(program, args)
+            if self.next_program is None or not self.process.alive:
+                break
+            (program, args), self.next_program = self.next_program, None
+            self.scope = self.parking.scope()
+        self.simulation.kernel.end(self.process, exit_status(0))
+
+    async def _run_one(self, program: Program, args: tuple[object, ...]) -> None:
+        try:
+            with self.scope:
+                self.result = await program(*args)
+        except ProcessEnd:
+            return
+        except SystemExit as error:
+            self.simulation.kernel.end(self.process, exit_status(exit_code(error)))
+        except (Exception, BaseExceptionGroup) as error:
+            self._ended_by(error)
+        except BaseException as error:
+            if self.parking.is_stray(error):
+                self._ended_by(error)
+                return
+            # Cancelled from outside, or KeyboardInterrupt: the run is over.
+            self.simulation.kernel.end(self.process, SIGKILL)
+            raise
+
+    def _ended_by(self, error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            _, rest = error.split(ProcessEnd)
+            fatal = rest and rest.split(Exception)[1]
+            if fatal is not None:
+                self.simulation.kernel.end(self.process, SIGKILL)
+                raise fatal
+            if rest is None:
+                return
+            error = rest
+        if isinstance(error, TimeFrozen):
+            self.simulation.kernel.end(self.process, SIGKILL)
+            raise error
+        if self.process.alive and self.next_program is None:
+            self.error = error
+            self.simulation.process_failed(self, error)
+            self.simulation.kernel.end(self.process, exit_status(1))
+
+
+def exit_code(error: SystemExit) -> int:
+    """The exit code that Python gives ``SystemExit``."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def check_program(program: object) -> None:
+    """TypeError for what cannot be called: before there is a process that would fail."""
+    if not callable(program):
+        raise TypeError(f"a program is an async function, not {type(program).__name__}")
+
+
+def name_of(program: Program) -> str:
+    """The name of a program: its function's."""
+    name = getattr(program, "__name__", None)
+    if name is None:
+        name = getattr(getattr(program, "func", None), "__name__", type(program).__name__)
+    return str(name)
+
+
+def print_failure(pid: int, name: str, error: BaseException) -> None:
+    """What the kernel's console would show of a program that crashed."""
+    text = "".join(traceback.format_exception(error))
+    print(f"pid {pid} ({name}) failed with status 1:\n{text}", file=sys.stderr, end="")

@@ -1,0 +1,293 @@
+"""The simulation: one machine and all its processes, inside one event loop.
+
+It is the root of every process: it ends when all of them have ended.  In a
+run of its own (:func:`asyncipc.run`) it owns time, and knows when nobody can
+go on; embedded in somebody else's run (``async with Simulation()``) it lives
+on that run's clock, and can only answer when asked (``blocked_report``).
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from contextvars import Token
+from types import TracebackType
+from typing import Final, Self, TypeVar, final
+
+import anyio.to_thread
+
+from asyncipc.errors import Deadlock
+from asyncipc.events import Observer
+from asyncipc.kernel.console import Console
+from asyncipc.kernel.kernel import Kernel, exit_status
+from asyncipc.kernel.process import Process
+from asyncipc.kernel.signals import SIGKILL
+from asyncipc.kernel.timers import Timers
+from asyncipc.runtime import lent
+from asyncipc.runtime.backend import Backend
+from asyncipc.runtime.clock import LentTime, VirtualTime, frozen_report
+from asyncipc.runtime.fault_plan import Fault, FaultPlan
+from asyncipc.runtime.parking import (
+    QUANTUM_DEFAULT,
+    STRICT,
+    Group,
+    Parking,
+    Sleeper,
+    parking_for_this_run,
+)
+from asyncipc.runtime.process import (
+    CURRENT,
+    Body,
+    ProcessEnd,
+    Program,
+    current,
+    name_of,
+    print_failure,
+)
+from asyncipc.runtime.report import BlockedReport, blocked_report
+from asyncipc.runtime.simulated import Simulated
+from asyncipc.runtime.tap import Tap
+
+T = TypeVar("T")
+
+STEP_LIMIT: Final = 10_000_000
+
+
+def write_to_stdout(data: bytes) -> None:
+    sys.stdout.write(data.decode(errors="replace"))
+
+
+@final
+class Simulation:
+    """One simulated machine.
+
+    ``seed``: fixes the scheduler's order and every die; None leaves both to
+    chance.  ``quantum``: how many calls may pass without others having their
+    turn; 1 is strict, the default with a seed, 32 the default without.
+    ``observers``: called with each event (:mod:`asyncipc.events`).
+    ``faults``: calls that are to fail (:class:`asyncipc.Fault`).
+    ``console``: where bytes go that are written to descriptors 1 and 2.
+
+    As ``async with Simulation() as sim:`` it lives in the caller's own trio or
+    asyncio run and on that run's clock; the block is its first process.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        quantum: int | None = None,
+        observers: Iterable[Observer] = (),
+        faults: Iterable[Fault] = (),
+        console: Callable[[bytes], None] = write_to_stdout,
+    ) -> None:
+        if quantum is None:
+            quantum = QUANTUM_DEFAULT if seed is None else STRICT
+        if quantum < 1:
+            raise ValueError(f"quantum counts calls: at least 1, not {quantum}")
+        self.seed = seed
+        self.quantum = quantum
+        self.fault_plan = FaultPlan(faults)
+        self.kernel = Kernel()
+        self.backend: Backend = Simulated(self, self.kernel)
+        self.bodies: dict[Body, None] = {}
+        self.failures: dict[int, BaseException] = {}
+        self.tap = Tap(self)
+        self.watched = False
+        self.thread = 0
+        self.parking: Parking
+        self.timers: Timers
+        self._console = Console(self.kernel, console)
+        self._console.hold()
+        self._tree: AbstractAsyncContextManager[Group]
+        self._group: Group
+        self._root: Sleeper
+        self._main: Body | None = None
+        self._verdict: BaseException | None = None
+        self._token: Token[Body] | None = None
+        for observer in observers:
+            self.subscribe(observer)
+        self._update_watched()
+
+    # -- watching
+
+    def subscribe(self, observer: Observer) -> None:
+        """Call ``observer`` with every event from now on."""
+        self.tap.observers.append(observer)
+        self._update_watched()
+
+    def unsubscribe(self, observer: Observer) -> None:
+        self.tap.observers.remove(observer)
+        self._update_watched()
+
+    def _update_watched(self) -> None:
+        seen = bool(self.tap.observers)
+        self.kernel.wire = self.tap.moved if seen else None
+        self.kernel.life = self.tap.lived if seen else None
+        self.watched = seen or bool(self.fault_plan.faults)
+        for body in self.bodies:
+            body.update_attention()
+
+    def blocked_report(self) -> BlockedReport:
+        """Who waits in which call for whom, now."""
+        return blocked_report(self)
+
+    def dice(self, purpose: str) -> random.Random:
+        """The random stream of one purpose: a new one shifts no other's draws."""
+        return random.Random(None if self.seed is None else f"{self.seed}:{purpose}")
+
+    # -- processes
+
+    def spawn(self, program: Program, *args: object) -> int:
+        """Start a program as a child of init, with descriptors 0, 1 and 2; its pid."""
+        process = self.kernel.first_process(name_of(program), self._console)
+        self.start(process, program, args)
+        return process.pid
+
+    def start(self, process: Process, program: Program, args: tuple[object, ...]) -> Body:
+        """Give a process a body; it runs from the next time its creator yields."""
+        body = Body(self, process)
+        self.bodies[body] = None
+        self._group.start_soon(self._run, body, program, args, name=process.name)
+        return body
+
+    async def _run(self, body: Body, program: Program, args: tuple[object, ...]) -> None:
+        try:
+            await body.run(program, args)
+        finally:
+            del self.bodies[body]
+            if not self.bodies:
+                self._root.wake()
+
+    def process_failed(self, body: Body, error: BaseException) -> None:
+        """A program raised: fatal for the run if it is the first, else kept and shown."""
+        if body is self._main:
+            self.judge(error)
+            return
+        self.failures[body.process.pid] = error
+        print_failure(body.process.pid, body.process.name, error)
+
+    # -- a run of its own
+
+    async def run(
+        self, time: VirtualTime, program: Callable[..., Awaitable[T]], args: tuple[object, ...]
+    ) -> T:
+        """Run ``program`` as the first process, and all its children to their ends."""
+        time.stalled = self.stalled
+        time.frozen = lambda: self.judge(frozen_report(time.steps))
+        self._begin(time)
+        try:
+            async with self.parking.group() as self._group:
+                time.threads = anyio.to_thread.current_default_thread_limiter()
+                process = self.kernel.first_process(name_of(program), self._console)
+                main = self._main = self.start(process, program, args)
+                try:
+                    await self._until_all_have_ended()
+                except BaseException as error:
+                    self._verdict = error
+                    self._end_all()
+                    self._group.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise the_only_one(group) from None
+        finally:
+            time.over = True
+        if self._verdict is not None:
+            raise self._verdict
+        self._raise_failures()
+        return main.result  # type: ignore[return-value]
+
+    def judge(self, verdict: BaseException) -> None:
+        """End the run with an error, by waking its root."""
+        if self._verdict is None:
+            self._verdict = verdict
+            self._root.wake()
+
+    def stalled(self) -> None:
+        """Nobody can run and nothing is due."""
+        verdict = Deadlock(self.blocked_report())
+        if self._verdict is not None:
+            # Told once already, and somebody shielded itself from the end:
+            # the loop itself has to be brought down.
+            raise verdict
+        self.judge(verdict)
+
+    def _end_all(self) -> None:
+        """End every process in order of birth: a cancel scope's own order is by address."""
+        for body in list(self.bodies):
+            self.kernel.end(body.process, SIGKILL)
+
+    def _begin(self, timers: Timers) -> None:
+        self.timers = timers
+        self.thread = threading.get_ident()
+        self.parking = parking_for_this_run(self.quantum)
+        self._root = self.parking.sleeper(None)
+        if self.seed is not None and self.parking.name == "trio":
+            lent.seed_trio(self.dice("scheduler"))
+
+    async def _until_all_have_ended(self) -> None:
+        while self.bodies and self._verdict is None:
+            await self.parking.sleep(self._root)
+        if self._verdict is not None:
+            raise self._verdict
+
+    def _raise_failures(self) -> None:
+        if self.failures:
+            errors = list(self.failures.values())
+            raise BaseExceptionGroup("processes failed and nobody waited for them", errors)
+
+    # -- embedded in a run of somebody else's
+
+    async def __aenter__(self) -> Self:
+        time = LentTime()
+        self._begin(time)
+        self._tree = self.parking.group()
+        self._group = await self._tree.__aenter__()
+        self._group.start_soon(time.pump, name="asyncipc timers")
+        process = self.kernel.first_process("main", self._console)
+        body = self._main = Body(self, process)
+        body.task = self.parking.current_task()
+        body.scope.__enter__()
+        self._token = CURRENT.set(body)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        assert self._main is not None
+        assert self._token is not None
+        CURRENT.reset(self._token)
+        self.kernel.end(self._main.process, exit_status(0 if error is None else 1))
+        # A block that its process's end has cut short is a block that has ended.
+        over = self._main.scope.__exit__(kind, error, trace) or isinstance(error, ProcessEnd)
+        raised = None if over else error
+        if raised is None:
+            try:
+                await self._until_all_have_ended()
+            except BaseException as late:
+                raised = late
+        self._group.cancel_scope.cancel()
+        try:
+            await self._tree.__aexit__(type(raised) if raised else None, raised, None)
+        except BaseExceptionGroup as group:
+            raised = the_only_one(group)
+        if raised is not None and raised is not error:
+            raise raised
+        if raised is None:
+            self._raise_failures()
+        return over
+
+
+def current_simulation() -> Simulation:
+    """The simulation that the caller's process lives in."""
+    return current().simulation
+
+
+def the_only_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a task group wrapped around a single error, taken off."""
+    return group.exceptions[0] if len(group.exceptions) == 1 else group

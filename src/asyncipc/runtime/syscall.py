@@ -1,0 +1,280 @@
+"""The system call: the one place that waits.
+
+The pattern: attempt first, so that wrong-state errors surface; if the verb
+refuses, join the refusal's line and sleep; when woken, attempt again.
+
+The laws of every call that may block:
+
+* It can be cancelled before it has had an effect; then it has had none.
+* One that was cancelled after partial progress (a long write, MSG_WAITALL)
+  returns its short count, and the next call raises.
+* One that did not have to wait lets others run at least every *quantum* calls.
+* A process that is stopped goes on in its calls only when continued; one that
+  is over leaves at its next call.
+
+While nobody watches or disturbs the calls, all that costs is one test
+(``body.attention``); else :mod:`asyncipc.runtime.tap` goes along.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from functools import partial
+from threading import get_ident
+from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
+
+from asyncipc.errors import BrokenPipeSignal
+from asyncipc.kernel.process import State
+from asyncipc.kernel.readiness import WRITABLE
+from asyncipc.kernel.transfer import LongWrite, WaitAll
+from asyncipc.kernel.waitqueue import Line, WouldBlock
+from asyncipc.runtime.parking import Parking, Place, Sleeper
+from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
+from asyncipc.runtime.tap import Attendance
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+
+TIMED_OUT: Final = "its time was over"
+CLOSED: Final = "its channel was closed"
+
+
+class ClosedMeanwhile(Exception):
+    """The channel was closed by another task while this one slept in it."""
+
+
+class TimedOut(Exception):
+    """The call's own time limit passed before it could act."""
+
+
+async def syscall(
+    call: str,
+    place: Place | None,
+    verb: Callable[[*Args], T | WouldBlock],
+    *args: *Args,
+    dontwait: bool = False,
+    until_ns: int | None = None,
+) -> T:
+    """Make a call that may block, as the current process.
+
+    ``call`` is its name for the watchers, ``place`` the descriptor or channel
+    it is made on.  It does not wait if ``dontwait`` or the open file's
+    O_NONBLOCK says so: BlockingIOError (EAGAIN).  ``until_ns`` limits the
+    wait: TimedOut.
+    """
+    body = CURRENT.get(None)
+    if body is None or get_ident() != body.thread:
+        body = current()  # which says what is wrong
+    parking = body.parking
+    if parking.must_pause():
+        await parking.pause()
+    attendance = None
+    if body.attention:
+        attendance = await _attend(body, call, place, verb, args)
+        verb = cast("Callable[[*Args], T]", attendance.verb)
+        args = cast("tuple[*Args]", attendance.args)
+    try:
+        result: object = verb(*args)
+        if type(result) is WouldBlock:
+            if dontwait or (place is not None and place.nonblocking):
+                await _refuse(parking)
+            result = await _wait(body, call, place, result, verb, args, until_ns)
+        else:
+            parking.spent += 1
+            if parking.spent >= parking.quantum:
+                await parking.step()
+    except OSError as error:
+        if attendance is not None:
+            attendance.failed(error)
+        if isinstance(error, BrokenPipeSignal):
+            body.broken_pipe()
+        raise
+    if attendance is not None:
+        attendance.returned(result)
+    return result  # type: ignore[return-value]
+
+
+def call(name: str, verb: Callable[[*Args], T], *args: *Args) -> T:
+    """Make a call that cannot block, as the current process."""
+    body = current()
+    if not body.attention:
+        return verb(*args)
+    body.leave_if_over()
+    attendance = Attendance(body, name, None, verb, args)
+    try:
+        result = cast("T", attendance.verb(*attendance.args))
+    except OSError as error:
+        attendance.failed(error)
+        raise
+    attendance.returned(result)
+    body.leave_if_over()
+    return result
+
+
+async def checkpoint() -> None:
+    """Let others run as after a call, without making one."""
+    parking = current().parking
+    if parking.must_pause():
+        await parking.pause()
+    parking.spent += 1
+    if parking.spent >= parking.quantum:
+        await parking.step()
+
+
+async def _wait(
+    body: Body,
+    call: str,
+    place: Place | None,
+    refusal: WouldBlock,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+    until_ns: int | None,
+) -> object:
+    """The verb has refused: stand in line and sleep until it acts.
+
+    A verb refuses with the same refusal for the length of a call.
+    """
+    parking, sleepers = body.parking, body.sleepers
+    sleeper = parking.sleeper(place)
+    sleepers[sleeper] = call, verb, args, refusal
+    if until_ns is not None:
+        _limit(body, sleeper, until_ns)
+    line: Line = refusal.line
+    line.join(sleeper)
+    try:
+        while True:
+            await parking.sleep(sleeper)
+            if sleeper.why is None and not body.attention:
+                line.barred = False  # it has the turn: open to its own attempt
+            elif (cut := await _interrupted(body, sleeper, line, verb, args)) is not None:
+                return cut
+            result = verb(*args)
+            if type(result) is not WouldBlock:
+                return result
+            if sleeper.why is TIMED_OUT:
+                raise TimedOut
+            line.refused(sleeper)
+    except parking.cancelled_type as error:
+        return _short_count(body, verb, error)
+    finally:
+        line.leave(sleeper)
+        del sleepers[sleeper]
+        if sleeper.held is not None:
+            sleeper.let_go()
+        if sleeper.timer is not None:
+            body.simulation.timers.cancel(sleeper.timer)
+
+
+def _limit(body: Body, sleeper: Sleeper, until_ns: int) -> None:
+    """Wake it at that time, if it still sleeps then."""
+    timed_out = partial(sleeper.wake_because, TIMED_OUT)
+    sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
+
+
+async def _refuse(parking: Parking) -> NoReturn:
+    """The caller will not wait: EAGAIN, which is a call like any other."""
+    parking.spent += 1
+    if parking.spent >= parking.quantum:
+        await parking.step()
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def _short_count(body: Body, verb: Callable[..., object], error: BaseException) -> object:
+    """A sleeping call was cancelled: what it has done so far, if that is something."""
+    progress = _progress(verb)
+    if progress is None or not body.process.alive:
+        raise error
+    body.parking.cancelled_late(error)
+    return progress
+
+
+def _progress(verb: Callable[..., object]) -> object:
+    """What a long call has done so far; None if nothing, or if it is none."""
+    return verb.progress() if isinstance(verb, LongWrite | WaitAll) else None
+
+
+async def _interrupted(
+    body: Body,
+    sleeper: Sleeper,
+    line: Line,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+) -> object:
+    """Woken for a reason that may not be the object; the result if that ends the call."""
+    if sleeper.why is CLOSED:
+        raise ClosedMeanwhile
+    if sleeper.why is STOPPED:
+        sleeper.why = None
+    body.leave_if_over()
+    result = None
+    if body.process.state is State.STOPPED:
+        result = await _stopped(body, sleeper, line, verb, args)
+    line.try_again(sleeper)
+    return result
+
+
+async def _stopped(
+    body: Body,
+    sleeper: Sleeper,
+    line: Line,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+) -> object:
+    """A stop, as Linux's sleepers go through it; the result if the call is over.
+
+    Who sleeps to send looks for room once more before it stops
+    (sock_alloc_send_pskb, pipe_write).  A call that has moved something ends
+    with its short count; another leaves the line and stands at its end when
+    the process goes on.
+    """
+    result = None
+    if body.sleepers[sleeper][-1].mask & WRITABLE:
+        line.try_again(sleeper)
+        result = verb(*args)
+        if type(result) is WouldBlock:
+            line.refused(sleeper)
+            result = None
+    line.leave(sleeper)
+    try:
+        await _until_continued(body, sleeper)
+    finally:
+        line.join(sleeper)
+    return _progress(verb) if result is None else result
+
+
+async def _until_continued(body: Body, sleeper: Sleeper) -> None:
+    """Sleep through a stop.  The process may also be killed in it."""
+    asleep = body.sleepers[sleeper]
+    while body.process.state is State.STOPPED:
+        refusal = body.process.stop_refusal()
+        body.sleepers[sleeper] = *asleep[:3], refusal
+        refusal.line.join(sleeper)
+        try:
+            await body.parking.sleep(sleeper)
+        finally:
+            refusal.line.leave(sleeper)
+    body.sleepers[sleeper] = asleep
+    body.leave_if_over()
+
+
+async def _attend(
+    body: Body,
+    call: str,
+    place: Place | None,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+) -> Attendance:
+    """The process is stopped or over, or somebody watches or disturbs its calls."""
+    body.leave_if_over()
+    if body.process.state is State.STOPPED:
+        sleeper = body.parking.sleeper(place)
+        body.sleepers[sleeper] = call, verb, args, body.process.stop_refusal()
+        try:
+            await _until_continued(body, sleeper)
+        finally:
+            del body.sleepers[sleeper]
+            sleeper.let_go()
+    return Attendance(body, call, place, verb, args)

@@ -1,0 +1,13 @@
+"""The watchers: what a run did, kept, counted, told and drawn.
+
+They know events and how to show them: ``recorder`` keeps them, ``strace``
+tells them line by line, ``transcript`` sets the program's output beside them,
+``log`` hands them to structlog, ``tables`` draws who holds which descriptor.
+
+They must never know a kernel, a scheduler or a face: a watcher is a callable
+on an event, and what the picture needs to see is declared as a protocol in
+``tables``.  A run is the same with and without them.
+
+Read in this order: ``recorder``, ``strace``, ``transcript``, ``log``; then
+``tables`` and the lines it is drawn with, ``wiring``.
+"""

@@ -1,0 +1,103 @@
+"""Fixtures for all tests: a machine on both event loops that may leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import asyncipc
+from asyncipc.kernel.console import Console
+from asyncipc.kernel.kernel import Kernel
+from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.readiness import IN, OUT
+
+EXAMPLES = 60
+REAL_SECONDS = 30.0
+
+settings.register_profile(
+    "asyncipc",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("asyncipc")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--examples",
+        type=int,
+        default=EXAMPLES,
+        metavar="N",
+        help=f"how many random programs each randomized test tries (default {EXAMPLES})",
+    )
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> int:
+    count: int = request.config.getoption("--examples")
+    return count
+
+
+@pytest.fixture(params=["trio", "asyncio"])
+def backend(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+class Leftovers:
+    """Every kernel and open file that came to life, to see that none outlives its run."""
+
+    def __init__(self) -> None:
+        self.kernels: list[Kernel] = []
+        self.files: list[OpenFile] = []
+
+    def check(self) -> None:
+        for kernel in self.kernels:
+            assert list(kernel.processes) == [1], "a process outlived the run"
+        for file in self.files:
+            if isinstance(file, Console):  # held by the machine itself
+                continue
+            assert file.holders == 0, f"{file.describe()} was never released"
+            for queue in file.queues(IN | OUT):
+                assert not list(queue), f"somebody is stranded at {file.describe()}"
+        self.kernels.clear()
+        self.files.clear()
+
+
+@pytest.fixture
+def leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leftovers]:
+    found = Leftovers()
+    make_kernel, make_file = Kernel.__init__, OpenFile.__init__
+
+    def kernel_made(self: Kernel, *args: Any, **kwargs: Any) -> None:
+        found.kernels.append(self)
+        make_kernel(self, *args, **kwargs)
+
+    def file_made(self: OpenFile, kernel: Kernel, flags: int) -> None:
+        found.files.append(self)
+        make_file(self, kernel, flags)
+
+    monkeypatch.setattr(Kernel, "__init__", kernel_made)
+    monkeypatch.setattr(OpenFile, "__init__", file_made)
+    yield found
+    found.check()
+
+
+@pytest.fixture
+def run(backend: str, leftovers: Leftovers) -> Callable[..., Any]:
+    """``asyncipc.run`` on one of the two event loops; it has to leave nothing behind."""
+
+    def run_it(main: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        options.setdefault("wall_limit_s", REAL_SECONDS)
+        try:
+            return asyncipc.run(main, *args, backend=backend, **options)  # type: ignore[arg-type]
+        finally:
+            leftovers.check()
+
+    return run_it

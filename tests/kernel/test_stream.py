@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import pytest
+
+from asyncipc.errors import BrokenPipeSignal, Unsupported
+from asyncipc.kernel.kernel import Kernel
+from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
+from asyncipc.kernel.socket import (
+    MSG_NOSIGNAL,
+    MSG_OOB,
+    MSG_PEEK,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+)
+from asyncipc.kernel.stream import StreamEndpoint, packet_memory, stream_pair
+from tests.kernel.helpers import failure, hold, refused, sleep_in
+
+
+def new_pair() -> tuple[StreamEndpoint, StreamEndpoint]:
+    pair = stream_pair(Kernel())
+    hold(*pair)
+    return pair
+
+
+def fill(endpoint: StreamEndpoint, size: int) -> list[int]:
+    counts = []
+    while isinstance(count := endpoint.write(bytes(size)), int):
+        counts.append(count)
+    return counts
+
+
+def mask(endpoint: StreamEndpoint) -> int:
+    return endpoint.poll() & (IN | OUT | HUP | RDHUP | ERR)
+
+
+@pytest.mark.parametrize(
+    ("size", "memory"), [(1, 768), (1000, 2304), (4096, 4864), (16384, 17152), (36544, 37120)]
+)
+def test_the_memory_of_a_packet(size: int, memory: int) -> None:
+    assert packet_memory(size) == memory
+
+
+@pytest.mark.parametrize(
+    ("size", "sends", "total"),
+    [(1, 278, 278), (1000, 93, 93_000), (4096, 44, 44 * 4096), (1_000_000, 1, 219_264)],
+)
+def test_how_much_fits_into_the_default_buffer(size: int, sends: int, total: int) -> None:
+    counts = fill(new_pair()[0], size)
+    assert (len(counts), sum(counts)) == (sends, total)
+
+
+def test_memory_comes_back_with_the_last_byte_of_a_packet() -> None:
+    a, b = new_pair()
+    fill(a, 4096)
+    assert b.recv(4095, 0) == bytes(4095)
+    assert refused(a.write, b"x")
+    b.recv(1, 0)
+    assert a.write(b"x") == 1
+
+
+def test_a_sleeping_sender_is_woken_at_a_quarter_and_a_new_send_passes_before() -> None:
+    a, b = new_pair()
+    fill(a, 4096)
+    sender, _ = sleep_in(a.write, b"x")
+    b.recv(4096, 0)
+    assert (sender.wakes, mask(a) & OUT) == (0, 0)
+    assert a.write(b"overtakes") == 9
+    while not mask(a) & OUT:
+        assert sender.wakes == 0
+        b.recv(4096, 0)
+    assert sender.wakes == 1
+    assert a.in_flight * 4 <= a.send_limit
+
+
+def test_sends_merge_and_peek_takes_nothing() -> None:
+    a, b = new_pair()
+    a.write(b"abc")
+    a.write(b"def")
+    assert b.unread() == 6
+    assert b.recv(5, MSG_PEEK) == b"abcde"
+    assert b.recv(4, 0) == b"abcd"
+    assert b.read(9) == b"ef"
+
+
+def test_nothing_there_is_refused_and_a_read_of_nothing_is_not() -> None:
+    a, _ = new_pair()
+    assert refused(a.recv, 1, 0)
+    assert refused(a.recv, 0, 0)
+    assert a.read(0) == b""
+
+
+def test_a_close_after_all_was_read_is_an_end() -> None:
+    a, b = new_pair()
+    b.write(b"last")
+    b.drop()
+    assert mask(a) == IN | OUT | HUP | RDHUP
+    assert [a.recv(9, 0), a.recv(9, 0)] == [b"last", b""]
+    with pytest.raises(BrokenPipeSignal):
+        a.write(b"x")
+
+
+def test_a_close_with_unread_data_is_a_reset_that_is_told_once() -> None:
+    a, b = new_pair()
+    a.write(b"unread")
+    b.write(b"data first")
+    b.drop()
+    assert mask(a) == IN | OUT | HUP | RDHUP | ERR
+    assert failure(a.write, b"x") == "EPIPE"
+    assert a.recv(99, 0) == b"data first"
+    assert failure(a.recv, 1, 0) == "ECONNRESET"
+    assert a.recv(1, 0) == b""
+    assert mask(a) == IN | OUT | HUP | RDHUP
+
+
+@pytest.mark.parametrize(
+    ("how", "peer_mask", "own_mask"),
+    [
+        (SHUT_WR, IN | OUT | RDHUP, OUT),
+        (SHUT_RD, OUT, IN | OUT | RDHUP),
+        (SHUT_RDWR, IN | OUT | HUP | RDHUP, IN | OUT | HUP | RDHUP),
+    ],
+)
+def test_each_half_is_shut_on_both_sides(how: int, peer_mask: int, own_mask: int) -> None:
+    a, b = new_pair()
+    a.shutdown(how)
+    a.shutdown(how)
+    assert (mask(b), mask(a)) == (peer_mask, own_mask)
+
+
+def test_after_a_half_close_the_other_direction_works() -> None:
+    a, b = new_pair()
+    a.write(b"data")
+    a.shutdown(SHUT_WR)
+    assert failure(a.write, b"x") == "EPIPE"
+    assert [b.recv(9, 0), b.recv(9, 0)] == [b"data", b""]
+    b.write(b"back")
+    assert a.recv(9, 0) == b"back"
+
+
+def test_a_peer_that_does_not_receive_is_a_broken_pipe() -> None:
+    a, b = new_pair()
+    b.shutdown(SHUT_RD)
+    with pytest.raises(BrokenPipeSignal):
+        a.write(b"x")
+    assert b.recv(1, 0) == b""
+
+
+def test_a_send_of_nothing_leaves_no_trace_and_meets_a_closed_peer() -> None:
+    a, b = new_pair()
+    assert a.write(b"") == 0
+    assert refused(b.recv, 1, 0)
+    b.drop()
+    assert failure(a.write, b"") == "EPIPE"
+
+
+def test_nosignal_suppresses_the_signal() -> None:
+    a, b = new_pair()
+    b.drop()
+    with pytest.raises(BrokenPipeError) as caught:
+        a.send(b"x", MSG_NOSIGNAL)
+    assert not isinstance(caught.value, BrokenPipeSignal)
+
+
+def test_out_of_band_data_is_refused_by_name() -> None:
+    a, _ = new_pair()
+    with pytest.raises(Unsupported, match="MSG_OOB"):
+        a.send(b"x", MSG_OOB)
+    assert failure(a.recv, 1, MSG_OOB) == "EINVAL"
+
+
+def test_sleepers_are_woken_by_shutdown_and_close() -> None:
+    a, b = new_pair()
+    reader, refusal = sleep_in(b.recv, 1, 0)
+    a.shutdown(SHUT_WR)
+    assert reader.wakes == 1
+    refusal.line.leave(reader)
+    fill(b, 4096)
+    writer, _ = sleep_in(b.write, b"x")
+    a.drop()
+    assert writer.wakes == 1
+
+
+def test_a_bad_how_is_einval() -> None:
+    a, _ = new_pair()
+    assert failure(a.shutdown, 3) == "EINVAL"
+    assert failure(a.shutdown, -1) == "EINVAL"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from asyncipc.kernel.waitqueue import WaitQueue, Watch
+from tests.kernel.helpers import Asleep
+
+
+class Source:
+    def describe(self) -> str:
+        return "test"
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        return ()
+
+
+def line_of(count: int) -> tuple[WaitQueue, list[Asleep]]:
+    queue = WaitQueue(Source(), 1)
+    waiters = [Asleep() for _ in range(count)]
+    for waiter in waiters:
+        queue.join(waiter)
+    return queue, waiters
+
+
+def wakes(waiters: list[Asleep]) -> list[int]:
+    return [waiter.wakes for waiter in waiters]
+
+
+def test_notify_wakes_the_first_only() -> None:
+    queue, waiters = line_of(3)
+    queue.notify()
+    assert wakes(waiters) == [1, 0, 0]
+
+
+def test_while_one_has_the_turn_nobody_else_is_woken() -> None:
+    queue, waiters = line_of(3)
+    queue.notify()
+    queue.notify()
+    assert wakes(waiters) == [1, 0, 0]
+
+
+def test_who_leaves_with_the_turn_passes_it_on() -> None:
+    queue, waiters = line_of(3)
+    queue.notify()
+    for served in waiters:
+        queue.leave(served)
+    assert wakes(waiters) == [1, 1, 1]
+    assert not queue.barred
+
+
+def test_who_leaves_without_the_turn_passes_nothing_on() -> None:
+    queue, waiters = line_of(3)
+    queue.leave(waiters[1])
+    queue.leave(waiters[0])
+    assert wakes(waiters) == [0, 0, 0]
+    queue.notify()
+    assert wakes(waiters) == [0, 0, 1]
+
+
+def test_a_newcomer_is_barred_until_who_has_the_turn_has_tried() -> None:
+    queue, (first, _) = line_of(2)
+    assert not queue.barred
+    queue.notify()
+    assert queue.barred
+    queue.try_again(first)
+    assert not queue.barred
+
+
+def test_who_is_refused_again_keeps_its_place_and_ends_the_turn() -> None:
+    queue, waiters = line_of(2)
+    queue.notify()
+    queue.try_again(waiters[0])
+    queue.refused(waiters[0])
+    assert not queue.barred
+    queue.notify()
+    assert wakes(waiters) == [2, 0]
+
+
+def test_only_who_has_the_turn_opens_the_queue() -> None:
+    queue, waiters = line_of(2)
+    queue.notify()
+    queue.try_again(waiters[1])
+    assert queue.barred
+
+
+def test_the_last_to_leave_opens_the_queue() -> None:
+    queue, (only,) = line_of(1)
+    queue.notify()
+    queue.leave(only)
+    assert not queue.barred
+    assert not list(queue)
+
+
+def test_every_notify_wakes_all_watchers() -> None:
+    queue, (sleeper,) = line_of(1)
+    watchers = [Asleep(), Asleep()]
+    for watcher in watchers:
+        queue.watch(watcher)
+    queue.notify()
+    queue.notify()
+    assert wakes(watchers) == [2, 2]
+    assert sleeper.wakes == 1
+    queue.unwatch(watchers[0])
+    queue.notify()
+    assert wakes(watchers) == [2, 3]
+
+
+def test_a_watch_stands_at_several_queues_and_holds_no_turn() -> None:
+    queues = tuple(WaitQueue(Source(), 1) for _ in range(2))
+    watch, watcher = Watch(queues), Asleep()
+    watch.join(watcher)
+    for queue in queues:
+        queue.notify()
+    assert watcher.wakes == 2
+    watch.try_again(watcher)
+    watch.refused(watcher)
+    assert not any(queue.barred for queue in queues)
+    watch.leave(watcher)
+    assert not any(list(queue) for queue in queues)
+
+
+def test_all_who_wait_are_listed_sleepers_first() -> None:
+    queue, waiters = line_of(2)
+    watcher = Asleep()
+    queue.watch(watcher)
+    assert list(queue) == [*waiters, watcher]
+
+
+def test_a_refusal_is_made_once() -> None:
+    queue, _ = line_of(0)
+    assert queue.refusal is queue.refusal
+    assert queue.refusal.line is queue

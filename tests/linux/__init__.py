@@ -1,0 +1,7 @@
+"""What Linux did, measured case by case, and the program that replays it here.
+
+``observed.json`` (the measurements) and ``scope.json`` (which cases a part of
+the project must pass) are data; ``more.json`` has the same format and holds
+further measurements.  Read ``oplang`` first, then ``task``, ``machine`` and
+``replay``; the ``*_ops`` modules are one function per operation.
+"""

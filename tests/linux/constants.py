@@ -1,0 +1,45 @@
+"""The numbers that the op language calls by name, as Linux (x86-64) has them."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import select
+import signal
+import socket
+import stat
+from collections.abc import Mapping
+from typing import Final
+
+_MODULES: Final = (socket, os, select, signal, fcntl, mmap, stat)
+
+_NOT_IN_PYTHON: Final = {
+    "CLOSE_RANGE_CLOEXEC": 4,
+    "CLOSE_RANGE_UNSHARE": 2,
+    "F_GETSIG": 11,
+    "F_SETSIG": 10,
+    "INT_MAX": 2**31 - 1,
+    "MSG_CMSG_CLOEXEC": 0x40000000,
+    "MSG_ERRQUEUE": 0x2000,
+    "MSG_FASTOPEN": 0x20000000,
+    "MSG_NOSIGNAL": 0x4000,
+    "PIPE_BUF": 4096,
+    "SIGRTMAX": 64,
+    "SIGRTMIN": 34,
+    "U64_MAX": 2**64 - 1,
+    "WALL": 0x40000000,
+    "WNOTHREAD": 0x20000000,
+}
+
+
+def _constants() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for module in _MODULES:
+        for name, value in vars(module).items():
+            if name.isupper() and isinstance(value, int):
+                found.setdefault(name, int(value))
+    return found | _NOT_IN_PYTHON
+
+
+CONSTANTS: Final[Mapping[str, int]] = _constants()

@@ -1,0 +1,34 @@
+"""The table of operations: op name -> function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final
+
+from asyncipc import Unsupported
+from tests.linux import descriptor_ops, process_ops, readiness_ops, socket_ops
+from tests.linux.oplang import Value
+from tests.linux.task import Action, Task
+
+OPERATIONS: Final = {
+    **descriptor_ops.OPERATIONS,
+    **socket_ops.OPERATIONS,
+    **readiness_ops.OPERATIONS,
+    **process_ops.OPERATIONS,
+    **process_ops.TASK_OPERATIONS,
+}
+
+
+def action(op: str, task: Task, args: Sequence[object], keywords: Mapping[str, object]) -> Action:
+    """One operation with its arguments, for a task to carry out."""
+
+    async def carry_out() -> Value:
+        operation = OPERATIONS.get(op)
+        if operation is None:
+            raise Unsupported(f"asyncipc does not model the operation {op!r}")
+        first = [task] if op in process_ops.TASK_OPERATIONS else []
+        result: Value | Awaitable[Value] = operation(*first, *args, **keywords)
+        return await result if inspect.isawaitable(result) else result
+
+    return carry_out

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import asyncipc
+from asyncipc.posix import (
+    close,
+    dup2,
+    fork,
+    pipe,
+    read,
+    socketpair,
+    waitpid,
+    write,
+)
+from asyncipc.trace.tables import FileView, ProcessView, Tables, picture, snapshot, text_of
+
+
+async def wait_for_eof(keep: int, other: int) -> None:
+    close(other)
+    while await read(keep, 100):
+        pass
+
+
+def test_the_picture_shows_both_tables_after_fork(run: Callable[..., Any]) -> None:
+    async def main() -> str:
+        read_end, write_end = pipe()
+        child = fork(wait_for_eof, read_end, write_end)
+        shown = picture(asyncipc.current_simulation(), "after fork")
+        close(write_end)
+        await waitpid(child)
+        return shown
+
+    assert run(main) == (
+        "── after fork ───────────────────────────────────────────────────── 0.000 s ──\n"
+        "\n"
+        "  pid 2  main\n"
+        "    0 1 2 ──────────────┐\n"
+        "    3 ──────────────────│─┐\n"
+        "    4 ──────────────────│─│─┐\n"
+        "  pid 3  wait_for_eof   │ │ │\n"
+        "    0 1 2 ──────────────┴─│─│─▶ console:[1]         held by 6\n"
+        "    3 ────────────────────┴─│─▶ pipe:[2] read end   held by 2\n"
+        "    4 ──────────────────────┴─▶ pipe:[2] write end  held by 2\n"
+        "\n"
+        "  pid 2, 3 ══▶ pipe:[2] (empty) ══▶ pid 2, 3\n"
+    )
+
+
+def test_a_pipe_shows_what_is_inside_and_which_ends_are_open(run: Callable[..., Any]) -> None:
+    async def main() -> str:
+        _, write_end = pipe()
+        await write(write_end, b"three")
+        close(write_end)
+        return picture(asyncipc.current_simulation())
+
+    shown = run(main)
+    assert "nobody ══▶ pipe:[2] (5 bytes) ══▶ pid 2" in shown
+    assert "write end" not in shown
+
+
+def test_sockets_show_their_peers(run: Callable[..., Any]) -> None:
+    async def main() -> list[str]:
+        one, _ = socketpair()
+        await write(one, b"!")
+        connected = picture(asyncipc.current_simulation())
+        close(one)
+        return [connected, picture(asyncipc.current_simulation())]
+
+    connected, alone = run(main)
+    assert "pid 2 ◀═▶ socket:[2] (empty) ═══ socket:[3] (1 byte) ◀═▶ pid 2" in connected
+    assert "pid 2 ◀═▶ socket:[3] (1 byte) ═══ nobody" in alone
+
+
+def test_a_zombie_holds_nothing(run: Callable[..., Any]) -> None:
+    async def child() -> None:
+        pass
+
+    async def main() -> str:
+        read_end, write_end = pipe()
+        pid = fork(child)
+        close(write_end)
+        await read(read_end, 1)
+        shown = picture(asyncipc.current_simulation())
+        await waitpid(pid)
+        return shown
+
+    assert "  pid 3  child (zombie)\n" in run(main)
+
+
+def test_a_process_may_have_nothing_open(run: Callable[..., Any]) -> None:
+    async def main() -> str:
+        for fd in range(3):
+            close(fd)
+        return picture(asyncipc.current_simulation())
+
+    assert "  pid 2  main (nothing open)\n" in run(main)
+
+
+def test_numbers_apart_have_rows_of_their_own(run: Callable[..., Any]) -> None:
+    async def main() -> str:
+        for fd in (3, 5, 6):
+            dup2(0, fd)
+        return picture(asyncipc.current_simulation())
+
+    shown = run(main)
+    assert "    0-3 ────────┐\n    5 6 ────────┴─▶ console:[1]  held by 6" in shown
+
+
+def test_the_snapshot_is_a_value_that_stays(run: Callable[..., Any]) -> None:
+    async def main() -> tuple[Tables, Tables]:
+        first = snapshot(asyncipc.current_simulation())
+        pipe()
+        return first, snapshot(asyncipc.current_simulation())
+
+    first, second = run(main)
+    assert first == Tables(
+        0, (ProcessView(2, "main", True, ((0, 0), (1, 0), (2, 0))),), (FileView("console:[1]", ""),)
+    )
+    assert [file.kind for file in second.files] == ["", "read end", "write end"]
+    assert second.holders(1) == [(2, 3)]
+
+
+def test_a_crowd_is_counted_not_listed() -> None:
+    processes = tuple(ProcessView(pid, "worker", True, ((3, 0),)) for pid in range(2, 12))
+    tables = Tables(0, processes, (FileView("pipe:[2]", "read end"),))
+    assert "▶ pid 2, 3, 4, 5, 6 and 5 more" in text_of(tables)
+
+
+def test_the_picture_fits_into_eighty_columns(run: Callable[..., Any]) -> None:
+    async def a_program_with_a_rather_long_name() -> None:
+        await waitpid(fork(waiter))
+
+    async def waiter() -> None:
+        for _ in range(4):
+            socketpair()
+        shown.append(picture(asyncipc.current_simulation()))
+
+    async def main() -> None:
+        for _ in range(4):
+            pipe()
+        await waitpid(fork(a_program_with_a_rather_long_name))
+
+    shown: list[str] = []
+    run(main)
+    assert max(map(len, shown[0].splitlines())) <= 80
