@@ -146,6 +146,6 @@ def processes(scale: float = 1.0) -> Case:
             Contender(in_read, lambda: trio.run(_processes, asleep_in_read, count)),
         ),
         (Comparison(elsewhere, bare), Comparison(in_read, bare)),
-        (Limit(elsewhere, 6.0), Limit(in_read, 6.0)),
+        (Limit(elsewhere, 6.0),),
         rounds_max=3,
     )

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
-__all__ = ["BrokenPipeSignal", "Deadlock", "TimeFrozen", "Unsupported", "fail"]
+__all__ = ["BrokenPipeSignal", "Deadlock", "TimeFrozen", "Unsupported", "errno_name", "fail"]
 
 
 def fail(number: int, hint: str | None = None) -> NoReturn:
@@ -27,6 +27,18 @@ def fail(number: int, hint: str | None = None) -> NoReturn:
     if hint is not None:
         error.add_note(f"hint: {hint}")
     raise error
+
+
+def errno_name(number: int) -> str:
+    """The name that Linux's own tools print, where a number has two."""
+    return _NAMES.get(number) or errno.errorcode.get(number, str(number))
+
+
+_NAMES: Final = {
+    number: name
+    for name in ("EAGAIN", "EDEADLK", "EOPNOTSUPP")
+    if (number := getattr(errno, name, None)) is not None
+}
 
 
 @final

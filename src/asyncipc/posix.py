@@ -31,7 +31,7 @@ from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import check_program, current
-from asyncipc.runtime.syscall import TimedOut, call, syscall
+from asyncipc.runtime.syscall import call, syscall
 
 Args = TypeVarTuple("Args")
 
@@ -430,10 +430,7 @@ async def poll(
     until_ns = None
     if timeout_s is not None and timeout_s != math.inf:
         until_ns = body.simulation.timers.now() + nanoseconds(timeout_s)
-    try:
-        return await syscall("poll", None, poll, until_ns=until_ns)
-    except TimedOut:
-        return []
+    return await syscall("poll", None, poll, until_ns=until_ns)
 
 
 # -- processes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Literal, TypeVar, TypeVarTuple
 
@@ -86,6 +85,8 @@ def _on_asyncio(
     main: Callable[..., Awaitable[T]],
     args: tuple[object, ...],
 ) -> T:
+    import asyncio
+
     from asyncipc.runtime.asyncio_loop import VirtualTimeLoop
 
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(time)) as runner:

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+import asyncipc
 from asyncipc import posix
 from asyncipc.kernel.kernel import WCONTINUED, WNOHANG, WUNTRACED
 from asyncipc.kernel.readiness import IN
@@ -461,32 +462,37 @@ def test_children_of_who_ignores_sigchld_leave_no_zombie(run: Run) -> None:
     run(main)
 
 
-def test_a_thread_that_closes_a_descriptor_while_another_waits_for_its_turn_wins(
-    run: Run,
+@pytest.mark.parametrize("quantum", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["posix", "channel"])
+def test_nothing_is_written_after_another_task_has_closed_the_last_write_end(
+    run: Run, quantum: int, kind: str
 ) -> None:
-    """No byte may follow the end of the stream."""
+    """A call that lets others run before it takes effect has not begun yet."""
 
     async def main() -> None:
-        r, w = posix.pipe()
-        got: list[bytes] = []
+        receiver, sender = asyncipc.create_pipe()
+        refused: list[bool] = []
 
         async def writes() -> None:
-            with pytest.raises(OSError) as caught:
-                for _ in range(100):
-                    await posix.write(w, b"x")
-            assert caught.value.errno == errno.EBADF
+            try:
+                for _ in range(4):
+                    fd = sender.fd
+                    await (posix.write(fd, b"x") if kind == "posix" else sender.send(b"x"))
+            except anyio.ClosedResourceError:
+                refused.append(kind == "channel")
+            except OSError as error:
+                refused.append(kind == "posix" and error.errno == errno.EBADF)
 
         async def closes() -> None:
-            await anyio.lowlevel.checkpoint()
-            posix.close(w)
-            while data := await posix.read(r, 1):
-                got.append(data)
-            assert posix.ioctl(r, posix.FIONREAD) == 0
+            sender.close()
+            unread = posix.ioctl(receiver.fd, posix.FIONREAD)
             await anyio.sleep(1)
-            assert posix.ioctl(r, posix.FIONREAD) == 0
+            assert posix.ioctl(receiver.fd, posix.FIONREAD) == unread
 
         async with anyio.create_task_group() as group:
             group.start_soon(writes)
             group.start_soon(closes)
+        receiver.close()
+        assert all(refused)
 
-    run(main, quantum=1)
+    run(main, quantum=quantum)

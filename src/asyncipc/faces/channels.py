@@ -9,6 +9,7 @@ at once; each byte goes to one of them, in order.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -104,7 +105,7 @@ class Channel:
 
 def _translate(error: OSError | ClosedMeanwhile) -> NoReturn:
     """An errno as its users know it: closed by you, or broken by the world."""
-    if isinstance(error, ClosedMeanwhile):
+    if isinstance(error, ClosedMeanwhile) or error.errno == errno.EBADF:
         raise ClosedResourceError from None
     raise BrokenResourceError from error
 
@@ -124,41 +125,31 @@ class _Sending(Channel):
         """
         if not self._entry.open:
             raise ClosedResourceError
-        file = self.file
         data = item if type(item) is bytes else memoryview(item).cast("B")
-        sent = 0
+        sent = await self._write(data)
+        while sent < len(data):  # a short transfer, or a signal (PEP 475)
+            self._check_open()
+            sent += await self._write(memoryview(data)[sent:])
+
+    async def _write(self, data: Buffer) -> int:
+        """One write(2), long or short; none of it if a signal came first.
+
+        A writer whose readers went away meets that in its next write.
+        """
+        file = self.file
         try:
             if len(data) <= file.whole_max:
-                sent = await syscall("write", self, file.write, data)
+                return await syscall("write", self, file.write, data)
+            return await syscall("write", self, LongWrite(file.write, data))
         except InterruptedError:
-            pass
+            return 0
         except (OSError, ClosedMeanwhile) as error:
             self._failed(error)
-        if sent < len(data):
-            await self._send_long(data, sent)
-
-    async def _send_long(self, data: Buffer, sent: int) -> None:
-        """Piece by piece; a handled signal does not end it (PEP 475)."""
-        view = memoryview(data)
-        while sent < len(view):
-            try:
-                sent += await self._write(view[sent:] if sent else data)
-            except InterruptedError:
-                continue
-            except (OSError, ClosedMeanwhile) as error:
-                self._failed(error)
 
     def _failed(self, error: OSError | ClosedMeanwhile) -> NoReturn:
         if self._sent_eof:  # not the world, but this side has broken it
             raise ClosedResourceError from None
         _translate(error)
-
-    async def _write(self, data: Buffer) -> int:
-        long = LongWrite(self.file.write, data)
-        moved = await syscall("write", self, long)
-        if long.signalled:
-            current().broken_pipe()
-        return moved
 
 
 class _Receiving(Channel):

@@ -26,6 +26,8 @@ def as_bytes(data: Buffer) -> bytes:
 
 def part_of(data: Buffer, start: int, stop: int) -> bytes | memoryview:
     """A part of ``data`` that can't change: a view where the whole can't, else a copy."""
+    if stop - start == len(data):
+        return as_bytes(data)
     if type(data) is bytes:
         return memoryview(data)[start:stop]
     return bytes(data[start:stop])

@@ -20,7 +20,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
-from asyncipc.kernel.buffers import Buffer, ByteQueue, as_bytes, part_of
+from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
 from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, OpenFile
 from asyncipc.kernel.readiness import ERR, HUP, READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
@@ -82,8 +82,7 @@ class Pipe:
             self.filled = rest or PAGE
             moved += fresh
         if moved:
-            whole = moved == len(data)
-            self.buffer.put(as_bytes(data) if whole else part_of(data, done, done + moved))
+            self.buffer.put(part_of(data, done, done + moved))
         return moved
 
     def surrender(self, size: int) -> tuple[bytes, bool]:

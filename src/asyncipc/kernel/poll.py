@@ -42,6 +42,10 @@ class Poll:
         ready = self.ready()
         return ready or self.refusal
 
+    def timed_out(self) -> list[tuple[int, int]]:
+        """What it answers when its time is over."""
+        return []
+
     def ready(self) -> list[tuple[int, int]]:
         """The ready ones, in the order of the requests."""
         found = []

@@ -90,13 +90,15 @@ class WaitQueue:
         """Something changed: wake the watchers, and the first of the line."""
         for watcher in self._watchers:
             watcher.wake()
-        if self._sleepers and self._turn is None:
+        if self._turn is None:
             self._give_turn()
 
     def _give_turn(self) -> None:
-        self._turn = first = next(iter(self._sleepers))
-        self.barred = True
-        first.wake()
+        for first in self._sleepers:
+            self._turn = first
+            self.barred = True
+            first.wake()
+            return
 
     def join(self, waiter: Waiter) -> None:
         self._sleepers[waiter] = None
@@ -106,8 +108,7 @@ class WaitQueue:
         if self._turn is waiter:
             self._turn = None
             self.barred = False
-            if self._sleepers:
-                self._give_turn()
+            self._give_turn()
 
     def try_again(self, waiter: Waiter) -> None:
         """``waiter`` is about to try: if it has the turn, the queue is open to it."""

@@ -8,13 +8,15 @@ moved, so that a surprise is an error message and not a hang.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 import anyio
 import trio
+
+if TYPE_CHECKING:
+    import asyncio
 
 # The only room where `Any` stands for somebody else's private types.
 
@@ -260,6 +262,7 @@ def order_anyio_scopes() -> None:
 
 def check_asyncio() -> None:
     """Try each hook from inside an asyncio task."""
+    import asyncio
     import sys
 
     task = asyncio.current_task()

@@ -7,7 +7,6 @@ ends, and the frames of the suspended tasks (foreign awaits included).
 
 from __future__ import annotations
 
-import asyncio
 import graphlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from asyncipc.runtime.process import CURRENT, Asleep, Body
 from asyncipc.runtime.tap import arguments_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from asyncipc.kernel.kernel import Kernel
     from asyncipc.runtime.simulation import Simulation
 
@@ -199,6 +200,8 @@ def _tasks_of(body: Body) -> list[Any]:
         everybody: list[Any] = [] if root is None else list(_trio_tasks(root))
         mine = [t for t in everybody if t.context.get(CURRENT) is body]
     else:
+        import asyncio
+
         everybody = sorted(asyncio.all_tasks(main.get_loop()), key=lambda task: task.get_name())
         mine = [task for task in everybody if task is main or _belongs(task, body)]
     return sorted(mine, key=lambda task: task is not main)

@@ -23,9 +23,9 @@ import os
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
-from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
+from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
-from asyncipc.errors import BrokenPipeSignal
+from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.transfer import LongWrite, WaitAll
@@ -46,8 +46,10 @@ class ClosedMeanwhile(Exception):
     """The channel was closed by another task while this one slept in it."""
 
 
-class TimedOut(Exception):
-    """The call's own time limit passed before it could act."""
+class Limited(Protocol):
+    """A verb whose call may have a time limit: it knows its answer then."""
+
+    def timed_out(self) -> object: ...
 
 
 async def syscall(
@@ -63,7 +65,7 @@ async def syscall(
     ``call`` is its name for the watchers, ``place`` the descriptor or channel
     it is made on.  It does not wait if ``dontwait`` or the open file's
     O_NONBLOCK says so: BlockingIOError (EAGAIN).  ``until_ns`` limits the
-    wait: TimedOut.
+    wait of a verb that knows what to answer then (:class:`Limited`).
     """
     body = CURRENT.get(None)
     if body is None or get_ident() != body.thread:
@@ -71,6 +73,8 @@ async def syscall(
     parking = body.parking
     if parking.must_pause():
         await parking.pause()
+        if place is not None and not place.file.holders:
+            fail(errno.EBADF)  # another task closed it before this call had begun
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
@@ -155,7 +159,7 @@ async def _wait(
             if type(result) is not WouldBlock:
                 return result
             if sleeper.why is TIMED_OUT:
-                raise TimedOut
+                return cast("Limited", verb).timed_out()
             line.refused(sleeper)
     except parking.cancelled_type as error:
         return _short_count(body, verb, error)

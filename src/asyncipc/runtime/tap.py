@@ -7,12 +7,11 @@ went to a peer (:meth:`Tap.moved`), a process's life has changed
 
 from __future__ import annotations
 
-import errno
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
-from asyncipc.errors import fail
+from asyncipc.errors import errno_name, fail
 from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Wire
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.process import Process
@@ -112,7 +111,7 @@ class Attendance:
         simulation.tap.called(pid, self._call, self._shown, result, blocked_ns)
 
     def failed(self, error: OSError) -> None:
-        self.returned(Failure(errno.errorcode.get(error.errno or 0, type(error).__name__)))
+        self.returned(Failure(errno_name(error.errno or 0)))
 
 
 def arguments_of(verb: Callable[..., object], args: tuple[object, ...]) -> tuple[object, ...]:

@@ -1,0 +1,101 @@
+"""Parking on trio.
+
+On the hot path nothing is allocated: the messages that trio's documented
+calls yield are made once and yielded again, and one outcome wakes everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import AbstractAsyncContextManager
+from types import coroutine
+from typing import Any, Final, final
+
+import outcome
+import trio
+from trio.lowlevel import Abort, RaiseCancelT
+
+from asyncipc.runtime import lent
+from asyncipc.runtime.parking import Place, Scope, Sleeper
+
+
+def _let_go(_: RaiseCancelT) -> Abort:
+    return Abort.SUCCEEDED
+
+
+def _hold_on(_: RaiseCancelT) -> Abort:
+    return Abort.FAILED
+
+
+def _message_of(abort: Any) -> object:
+    """The message that ``wait_task_rescheduled`` yields: it can be yielded again."""
+    waiting = trio.lowlevel.wait_task_rescheduled(abort)
+    message: object = waiting.send(None)
+    waiting.close()
+    return message
+
+
+_SLEEP: Final = _message_of(_let_go)
+_STEP: Final = _message_of(_hold_on)
+_WOKEN: Final = outcome.Value(None)
+_reschedule: Final = trio.lowlevel.reschedule
+
+
+@final
+class TrioSleeper(Sleeper):
+    __slots__ = ()
+
+    def wake(self) -> None:
+        # trio clears custom_sleep_data when it reschedules a task, be it for
+        # us or for a cancellation: what is not ours sleeps no more.
+        task = self.task
+        if task.custom_sleep_data is self:
+            _reschedule(task, _WOKEN)
+
+
+@final
+class TrioParking:
+    name = "trio"
+    cancelled_type: type[BaseException] = trio.Cancelled
+
+    def __init__(self, quantum: int) -> None:
+        lent.check_trio()
+        self.quantum = quantum
+        self.spent = 0
+        self.must_pause = lent.trio_cancelled
+
+    async def pause(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+
+    @coroutine
+    def step(self) -> Generator[object, Any, None]:
+        self.spent = 0
+        _reschedule(lent.trio_task(), _WOKEN)
+        yield _STEP
+
+    def sleeper(self, place: Place | None) -> TrioSleeper:
+        return TrioSleeper(lent.trio_task(), place)
+
+    @coroutine
+    def sleep(self, sleeper: Sleeper) -> Generator[object, Any, None]:
+        self.spent = 0
+        sleeper.task.custom_sleep_data = sleeper
+        woken = yield _SLEEP
+        if woken is not _WOKEN:
+            woken.unwrap()
+
+    def cancelled_late(self, error: BaseException) -> None:
+        """A cancellation was answered with a short count; trio tells it again."""
+
+    def is_stray(self, error: BaseException) -> bool:
+        """Is it a cancellation that no scope asked for?  trio has none."""
+        return False
+
+    def current_task(self) -> object:
+        return trio.lowlevel.current_task()
+
+    def scope(self) -> Scope:
+        return trio.CancelScope()
+
+    def group(self) -> AbstractAsyncContextManager[Any]:
+        return trio.open_nursery()
