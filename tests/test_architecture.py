@@ -53,7 +53,7 @@ FUNCTION_LINES = 40
 FILE_LINES = 400
 NESTING = 3
 RATCHET = {
-    "posix.py": 600,  # one verb after the other, half of it their contracts
+    "posix.py": 553,  # one verb after the other, half of it their contracts
 }
 
 
@@ -180,6 +180,7 @@ def test_functions_are_short_on_the_whole() -> None:
 def test_the_ratchet_lists_only_what_needs_it() -> None:
     for name in RATCHET:
         lines = len((HOUSE / name).read_text(encoding="utf-8").splitlines())
+        assert lines == RATCHET[name], f"{name} has {lines} lines: lower the number, or cut it"
         assert lines > FILE_LINES, f"{name} has {lines} lines: take it off the list"
 
 

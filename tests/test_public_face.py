@@ -25,6 +25,7 @@ PUBLIC = [
     "create_socketpair",
     "current_simulation",
     "events",
+    "open_channel",
     "open_process",
     "posix",
     "run",

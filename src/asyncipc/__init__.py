@@ -20,6 +20,7 @@ from asyncipc.faces.channels import (
     SocketChannel,
     create_pipe,
     create_socketpair,
+    open_channel,
 )
 from asyncipc.faces.open_process import PIPE, ChildProcess, open_process
 from asyncipc.faces.trio_stream import trio_stream
@@ -45,6 +46,7 @@ __all__ = [
     "create_socketpair",
     "current_simulation",
     "events",
+    "open_channel",
     "open_process",
     "posix",
     "run",

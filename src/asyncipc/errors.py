@@ -71,6 +71,13 @@ class TimeFrozen(Exception):
     one step, since virtual time last moved.
     """
 
+    def __init__(
+        self,
+        message: str = "one step took longer than wall_limit_s of real time: "
+        "a loop without await never lets virtual time move",
+    ) -> None:
+        super().__init__(message)
+
 
 @final
 class Unsupported(NotImplementedError):

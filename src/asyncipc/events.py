@@ -81,4 +81,4 @@ class ProcessLife:
 
 Event: TypeAlias = SystemCall | Wire | ProcessLife
 Observer: TypeAlias = Callable[[Event], None]
-"""Any callable on an event.  One that raises is unplugged, and warned about."""
+"""Any callable on an event.  One that raises is unplugged, and told to `sys.unraisablehook`."""

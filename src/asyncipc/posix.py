@@ -71,7 +71,21 @@ Program: TypeAlias = Callable[[*Args], Awaitable[object]]
 
 
 def _table() -> DescriptorTable:
-    return current().process.table
+    """The table of the current process, which is left here if it is over."""
+    body = current()
+    if body.attention:
+        body.leave_if_over()
+    return body.process.table
+
+
+async def _not_open(name: str, fd: int, *args: object) -> NoReturn:
+    """EBADF, on the road of every call: cancellable, told to the taps, and others' turn."""
+
+    def refuse(*_: object) -> None:
+        fail(errno.EBADF)
+
+    await syscall(name, None, refuse, fd, *args)
+    raise AssertionError
 
 
 def _buffer(data: Buffer) -> Buffer:
@@ -317,7 +331,7 @@ async def read(fd: int, n: int) -> bytes:
     O_NONBLOCK.  Reading 0 bytes returns b"" at once.  Errors: EBADF (also for
     the write end of a pipe), EINVAL (``n < 0``), ECONNRESET (socket).
     """
-    entry = _table()[operator.index(fd)]
+    entry = _table().get(operator.index(fd)) or await _not_open("read", fd, n)
     return await syscall("read", entry, entry.file.read, _size(n))
 
 
@@ -329,7 +343,7 @@ async def write(fd: int, data: Buffer) -> int:
     EPIPE with SIGPIPE (no reader; SIGPIPE starts ignored).  Under cancellation,
     and when the readers go, a write that has moved something returns its count.
     """
-    entry = _table()[operator.index(fd)]
+    entry = _table().get(operator.index(fd)) or await _not_open("write", fd, data)
     data = _buffer(data)
     if len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
         return await syscall("write", entry, entry.file.write, data)
@@ -377,7 +391,7 @@ async def send(fd: int, data: Buffer, flags: int = 0) -> int:
     EMSGSIZE (datagram).  Under cancellation, and when the peer goes, a stream
     that has moved something returns its count.  Not modelled: MSG_OOB.
     """
-    entry = _table()[operator.index(fd)]
+    entry = _table().get(operator.index(fd)) or await _not_open("send", fd, data, flags)
     data, flags = _buffer(data), operator.index(flags)
     dontwait = bool(flags & sockets.MSG_DONTWAIT)
     if dontwait or len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
@@ -394,7 +408,7 @@ async def recv(fd: int, n: int, flags: int = 0) -> bytes:
     Errors: EBADF, ENOTSOCK, EINVAL (``n < 0``, MSG_OOB without such data),
     ECONNRESET once if the peer closed with unread data.
     """
-    entry = _table()[operator.index(fd)]
+    entry = _table().get(operator.index(fd)) or await _not_open("recv", fd, n, flags)
     size, flags = _size(n), operator.index(flags)
     dontwait = bool(flags & sockets.MSG_DONTWAIT)
     impatient = dontwait or entry.file.flags & O_NONBLOCK or flags & sockets.MSG_PEEK
@@ -419,16 +433,18 @@ async def poll(
     """poll(2): which of ``(descriptor, events)`` are ready, as ``(descriptor, mask)``.
 
     In the order asked.  Blocks until one is, or for ``timeout_s`` seconds (0:
-    not at all; None: for ever), then [].  ERR, HUP and NVAL (not open) come
+    not at all; None or negative: for ever), then [].  ERR, HUP and NVAL (not open) come
     unasked; negative descriptors are skipped.
     """
     pairs = [(operator.index(fd), operator.index(events)) for fd, events in requests]
     body = current()
     poll = Poll(body.process.table, pairs)
-    if timeout_s is not None and timeout_s <= 0:
+    if timeout_s is not None and math.isnan(timeout_s):
+        raise ValueError("timeout_s is a time in seconds, not NaN")
+    if timeout_s == 0:
         return await syscall("poll", None, lambda _: poll.ready(), pairs)
     until_ns = None
-    if timeout_s is not None and timeout_s != math.inf:
+    if timeout_s is not None and 0 < timeout_s != math.inf:
         until_ns = body.simulation.timers.now() + nanoseconds(timeout_s)
     return await syscall("poll", None, poll, until_ns=until_ns)
 
@@ -507,12 +523,15 @@ def kill(pid: int, sig: int) -> None:
     )
 
 
-def signal(sig: int, handler: Disposition) -> Disposition:
+def signal(sig: int, handler: Disposition, flags: int = 0, mask: Sequence[int] = ()) -> Disposition:
     """signal(2): SIG_DFL or SIG_IGN for a signal; returns the former.
 
     SIGPIPE and SIGXFSZ start ignored, as CPython has them.  EINVAL for
-    SIGKILL, SIGSTOP and what is no signal.  Not modelled: handler functions.
+    SIGKILL, SIGSTOP and what is no signal.  Not modelled: handler functions,
+    and with them ``flags`` and ``mask``.
     """
+    if flags or mask:
+        raise Unsupported("asyncipc does not model signal flags and masks yet")
     if not isinstance(handler, Disposition):
         raise Unsupported("asyncipc does not model signal handlers yet: SIG_DFL and SIG_IGN only")
     body = current()

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeVar, TypeVarTuple
 
 import trio
 
-from asyncipc.errors import Deadlock, Unsupported
+from asyncipc.errors import Deadlock, TimeFrozen, Unsupported
 from asyncipc.events import Observer
 from asyncipc.runtime.clock import TrioClock, VirtualTime
 from asyncipc.runtime.fault_plan import Fault
@@ -38,7 +38,8 @@ def run(
     ``main`` is pid 2, init is pid 1.  Returns what ``main`` returns when every
     process has ended, and raises what it raises.  A child's uncaught exception
     is printed and becomes status 1; if nobody waits for that child, it is
-    raised at the end, in an ExceptionGroup.
+    raised at the end, in an ExceptionGroup.  SystemExit leaves ``run`` as it
+    is; a ``main`` that ended by ``posix._exit`` or a signal has no value: None.
 
     ``seed`` fixes the order of everything; ``backend`` is the event loop;
     ``quantum``, ``observers``, ``faults`` and ``console`` are as in
@@ -74,7 +75,7 @@ def _on_trio(
         return trio.run(simulation.run, time, main, args, clock=TrioClock(time))
     except trio.TrioInternalError as error:
         # A task shields itself from the end: the clock has brought the loop down.
-        if isinstance(error.__cause__, Deadlock):
+        if isinstance(error.__cause__, Deadlock | TimeFrozen):
             raise error.__cause__ from None
         raise
 

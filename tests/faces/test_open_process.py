@@ -100,13 +100,23 @@ def test_a_cancelled_block_kills_and_reaps_the_child(run: Run) -> None:
     assert run(main) == -SIGKILL
 
 
-def test_a_cancelled_end_of_the_block_still_waits_for_the_child(run: Run) -> None:
+def test_a_wait_at_the_end_of_the_block_that_is_cancelled_kills_the_child(run: Run) -> None:
     async def main() -> None:
-        with anyio.move_on_after(1):
-            async with asyncipc.open_process(anyio.sleep, 3) as child:
+        with anyio.move_on_after(1) as scope:
+            async with asyncipc.open_process(anyio.sleep, 1000) as child:
                 pass
-        assert child.returncode == 0
-        assert anyio.current_time() == 3
+        assert scope.cancelled_caught
+        assert child.returncode == -SIGKILL
+        assert anyio.current_time() == 1
+
+    run(main)
+
+
+def test_a_child_that_a_bare_wait_has_reaped_is_no_error_at_the_end(run: Run) -> None:
+    async def main() -> None:
+        async with asyncipc.open_process(anyio.sleep, 1) as child:
+            assert await asyncipc.posix.wait() == (child.pid, 0)
+        assert child.returncode is None
 
     run(main)
 

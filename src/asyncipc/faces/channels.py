@@ -1,6 +1,7 @@
 """Channels: pipes and socket pairs as anyio's byte streams.
 
-A channel owns one descriptor of the process that made it.
+A channel owns one descriptor of the process that made it.  It is no good to
+another process: a forked child makes its own with ``open_channel(fd)``.
 It retries what a handled signal interrupts (PEP 475) and speaks anyio's
 errors: EndOfStream at the end, BrokenResourceError when the other side is
 gone, ClosedResourceError when this one is.  Several tasks may use one channel
@@ -13,7 +14,8 @@ import errno
 import os
 import sys
 import warnings
-from typing import NoReturn, final
+from threading import get_ident
+from typing import Final, NoReturn, final
 
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream
@@ -21,8 +23,10 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import O_CLOEXEC, OpenFile
+from asyncipc.kernel.pipe import ReadEnd, WriteEnd
 from asyncipc.kernel.readiness import OUT, UNASKED
 from asyncipc.kernel.socket import AF_UNIX, SHUT_WR, SOCK_STREAM
+from asyncipc.kernel.stream import StreamEndpoint
 from asyncipc.kernel.transfer import LongWrite
 from asyncipc.kernel.waitqueue import Watch, WouldBlock
 from asyncipc.runtime.parking import Sleeper
@@ -54,6 +58,10 @@ class Channel:
         self._birthplace = _birthplace()
         self._sent_eof = False
         self.file: OpenFile = entry.file
+
+    @property
+    def open(self) -> bool:
+        return self._entry.open
 
     @property
     def fd(self) -> int:
@@ -90,14 +98,17 @@ class Channel:
             raise ClosedResourceError
 
     def __del__(self) -> None:
-        if self._entry.open:
-            warnings.warn(
-                f"unclosed {self!r}, made at {self._birthplace}",
-                ResourceWarning,
-                source=self,
-                stacklevel=1,
-            )
+        if not self._entry.open:
+            return
+        described = repr(self)
+        if get_ident() == self._owner.thread:  # the collector may run elsewhere
             self.close()
+        warnings.warn(
+            f"unclosed {described}, made at {self._birthplace}",
+            ResourceWarning,
+            source=self,
+            stacklevel=1,
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} fd={self.fd} {self.file.describe()}>"
@@ -214,6 +225,8 @@ class SocketChannel(_Sending, _Receiving, ByteStream):
                 await syscall("shutdown", self, self.file.shutdown, SHUT_WR)
             except InterruptedError:
                 continue
+            except OSError as error:
+                _translate(error)
             self._sent_eof = True
             return
 
@@ -246,6 +259,27 @@ def create_socketpair() -> tuple[SocketChannel, SocketChannel]:
     return SocketChannel(body, one), SocketChannel(body, other)
 
 
+def open_channel(fd: int) -> PipeReceiveChannel | PipeSendChannel | SocketChannel:
+    """A channel of a descriptor that this process has, such as one that it inherited.
+
+    The channel owns the descriptor from then on: closing one closes the other.
+    EBADF; TypeError for what is neither a pipe nor a stream socket.
+    """
+    body = current()
+    entry = body.process.table[fd]
+    for kind, channel in _CHANNELS:
+        if isinstance(entry.file, kind):
+            return channel(body, entry)
+    raise TypeError(f"descriptor {fd} is {entry.file.describe()}: no pipe and no stream socket")
+
+
+_CHANNELS: Final = (
+    (ReadEnd, PipeReceiveChannel),
+    (WriteEnd, PipeSendChannel),
+    (StreamEndpoint, SocketChannel),
+)
+
+
 async def wait_writable(channel: _Sending) -> None:
     """poll(2) for POLLOUT on a channel; returns at once when nobody can read any more.
 
@@ -265,6 +299,6 @@ async def wait_writable(channel: _Sending) -> None:
             await syscall("poll", channel, ready)
         except InterruptedError:
             continue
-        except ClosedMeanwhile:
-            raise ClosedResourceError from None
+        except (OSError, ClosedMeanwhile) as error:
+            _translate(error)
         return

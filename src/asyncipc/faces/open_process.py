@@ -50,6 +50,13 @@ class ChildProcess:
             self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 
+    async def collect(self) -> None:
+        """``wait``, unless somebody else (a bare ``posix.wait``) has waited for it."""
+        try:
+            await self.wait()
+        except ChildProcessError:
+            pass
+
     def send_signal(self, signal: int) -> None:
         """kill(2); nothing if the child has been waited for."""
         if self.returncode is None:
@@ -85,13 +92,14 @@ async def open_process(
         child = ChildProcess(plumbing.fork(main, args), ours_in, ours_out)
         try:
             yield child
+            plumbing.ours.close()
+            await child.collect()
         except BaseException:
             child.kill()
-            raise
-        finally:
             plumbing.ours.close()
             with anyio.CancelScope(shield=True):
-                await child.wait()
+                await child.collect()
+            raise
 
 
 @final

@@ -153,6 +153,8 @@ class DescriptorTable:
         self._entries.pop(fd).open = False
         if fd < self._fresh:
             heapq.heappush(self._holes, fd)
+            if len(self._holes) > self._fresh:  # dup2 onto holes has left some twice
+                self._holes = sorted(set(self._holes))
 
     def _lowest(self) -> int:
         """The lowest free number.  dup2 may have taken a hole, or one beyond."""

@@ -20,23 +20,26 @@ class Poll:
     """One call of poll(2): a verb that refuses until something is ready.
 
     ``requests``: pairs of descriptor and events.  Negative descriptors are
-    skipped, closed ones answer NVAL.  The files are looked up once: a number
-    that is closed during the call goes on standing for the file it stood for.
+    skipped, closed ones answer NVAL.  The call sleeps on, and holds, the files
+    that the numbers stood for when it began; what is ready it asks of those
+    that they stand for now, as do_poll does (fs/select.c).
     """
 
-    __slots__ = ("_files", "refusal")
+    __slots__ = ("_files", "_requests", "_table", "refusal")
 
     def __init__(self, table: DescriptorTable, requests: Sequence[tuple[int, int]]) -> None:
-        self._files: list[tuple[int, OpenFile | None, int]] = []
+        self._table = table
+        self._requests = [(fd, events) for fd, events in requests if fd >= 0]
+        self._files: list[tuple[OpenFile, int]] = []
         queues: list[WaitQueue] = []
-        for fd, events in requests:
+        asked = 0
+        for fd, events in self._requests:
             entry = table.get(fd)
-            file = None if entry is None else entry.file
-            if fd >= 0:
-                self._files.append((fd, file, events))
-            if file is not None:
-                queues += [queue for queue in file.queues(events) if queue not in queues]
-        self.refusal = WouldBlock(Watch(tuple(queues)), self, 0)
+            asked |= events
+            if entry is not None:
+                self._files.append((entry.file, events))
+                queues += [queue for queue in entry.file.queues(events) if queue not in queues]
+        self.refusal = WouldBlock(Watch(tuple(queues)), self, asked)
 
     def __call__(self) -> list[tuple[int, int]] | WouldBlock:
         ready = self.ready()
@@ -49,31 +52,27 @@ class Poll:
     def ready(self) -> list[tuple[int, int]]:
         """The ready ones, in the order of the requests."""
         found = []
-        for fd, file, events in self._files:
-            mask = NVAL if file is None else file.poll() & (events | UNASKED)
+        for fd, events in self._requests:
+            entry = self._table.get(fd)
+            mask = NVAL if entry is None else entry.file.poll() & (events | UNASKED)
             if mask:
                 found.append((fd, mask))
         return found
 
     def arguments(self) -> tuple[object, ...]:
-        return (tuple((fd, events) for fd, _, events in self._files),)
+        return (tuple(self._requests),)
 
     def hold(self) -> None:
-        """The files stay open while the call lasts."""
-        for file in self._open_files():
+        """The files stay open while the call sleeps."""
+        for file, _ in self._files:
             file.hold()
 
     def drop(self) -> None:
-        for file in self._open_files():
+        for file, _ in self._files:
             file.drop()
 
-    def _open_files(self) -> tuple[OpenFile, ...]:
-        return tuple(file for _, file, _ in self._files if file is not None)
-
     def describe(self) -> str:
-        return ", ".join(file.describe() for file in self._open_files()) or "nothing"
+        return ", ".join(file.describe() for file, _ in self._files) or "nothing"
 
     def wakers(self, mask: int) -> tuple[object, ...]:
-        return tuple(
-            waker for _, file, events in self._files if file for waker in file.wakers(events)
-        )
+        return tuple(waker for file, events in self._files for waker in file.wakers(events))

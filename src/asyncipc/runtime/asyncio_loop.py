@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import Any, final
 
 from asyncipc.runtime import lent
-from asyncipc.runtime.clock import SECOND, VirtualTime, nanoseconds
+from asyncipc.runtime.clock import SECOND, VirtualTime
 
 
 @final
@@ -47,15 +47,15 @@ class _VirtualSelector(selectors.BaseSelector):
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self._is_held():
+        # asyncio allows a nanosecond (its clock's resolution), so the nearest one is right.
+        due = None if timeout is None else self._time.now_ns + round(timeout * SECOND)
+        if self._is_held() or not self._time.advance(due):
             self._time.waits_for_reality = True
-            return self._real.select(timeout if self._time.over else None)
-        due = None if timeout is None else self._time.now_ns + nanoseconds(timeout)
-        self._time.advance(due)
+            return self._real.select(None)
         return []
 
     def _is_held(self) -> bool:
-        if self._time.over or self.jobs or len(self._real.get_map()) > self.own_descriptors:
+        if self.jobs or len(self._real.get_map()) > self.own_descriptors:
             return True
         threads = self._time.threads
         return threads is not None and threads.borrowed_tokens > 0

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from collections.abc import Callable
 from typing import Final, final
 
@@ -28,11 +29,12 @@ from asyncipc.kernel.timers import Timer
 from asyncipc.runtime import lent
 
 SECOND: Final = 1_000_000_000
+IMPATIENT_STEPS: Final = 10_000
 
 
 def nanoseconds(seconds: float) -> int:
     """The first nanosecond that is not before ``seconds``."""
-    ns = math.ceil(seconds * SECOND)
+    ns = round(seconds * SECOND)
     while ns / SECOND < seconds:
         ns += 1
     return ns
@@ -83,7 +85,8 @@ class VirtualTime:
     the scheduler's passes, ``steps`` those since time moved, against
     ``step_limit``, and ``frozen`` is called when they reach it.  ``threads``
     counts anyio's worker threads, which a selector cannot ask for.  When the run
-    is ``over``, what its loop still does to close down happens in real time.
+    is ``over`` its loop still closes down: nothing due is no deadlock then.
+    ``impatient``: a process is over, but its task is not; fewer steps will do.
     """
 
     def __init__(self, step_limit: int | None) -> None:
@@ -95,7 +98,10 @@ class VirtualTime:
         self.threads: anyio.CapacityLimiter | None = None
         self.stalled: Callable[[], None] = lambda: None
         self.frozen: Callable[[], None] = lambda: None
-        self._step_limit = step_limit or 0
+        if step_limit is not None and step_limit < 1:
+            raise ValueError(f"step_limit counts passes: at least 1, not {step_limit}")
+        self._step_limit = step_limit or sys.maxsize
+        self.impatient = False
         self._heap = TimerHeap()
 
     def now(self) -> int:
@@ -113,21 +119,27 @@ class VirtualTime:
         self.steps += 1
         self.passes += 1
         self.waits_for_reality = False
-        if self.steps == self._step_limit:
+        limit = min(self._step_limit, IMPATIENT_STEPS) if self.impatient else self._step_limit
+        if not self.steps % limit:
             self.frozen()
 
-    def advance(self, deadline_ns: int | None) -> None:
-        """Nobody can run: move to the next event, ours or the scheduler's."""
+    def advance(self, deadline_ns: int | None) -> bool:
+        """Nobody can run: move to the next event, ours or the scheduler's.
+
+        False if there is none and only reality can still bring one.
+        """
         due = self._heap.next_due()
         if due is None or (deadline_ns is not None and deadline_ns < due):
             due = deadline_ns
         if due is None:
-            self.stalled()
-            return
+            if not self.over:
+                self.stalled()
+            return not self.over
         if due > self.now_ns:
             self.now_ns = due
             self.steps = 0
         self._heap.fire(self.now_ns)
+        return True
 
 
 @final
@@ -146,15 +158,19 @@ class TrioClock(trio.abc.Clock):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """How long to sleep: not at all, or (while reality is awaited) until it speaks."""
-        if self._is_held() or lent.trio_somebody_awaits_rest():
+        due = None if deadline == math.inf else nanoseconds(deadline)
+        if self._is_held() or not self._time.advance(due):
             self._time.waits_for_reality = True
             return math.inf
-        self._time.advance(None if deadline == math.inf else nanoseconds(deadline))
         return 0
 
     def _is_held(self) -> bool:
-        """Real threads and real descriptors hold time."""
-        return self._time.over or lent.trio_awaits_reality() or lent.trio_threads_at_work()
+        """Real threads and descriptors hold time, and who waits for all to be at rest."""
+        return (
+            lent.trio_somebody_awaits_rest()
+            or lent.trio_awaits_reality()
+            or lent.trio_threads_at_work()
+        )
 
 
 @final

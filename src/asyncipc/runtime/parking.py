@@ -37,12 +37,20 @@ class Place(Protocol):
     def file(self) -> OpenFile: ...
     @property
     def nonblocking(self) -> int: ...
+    @property
+    def open(self) -> bool: ...
+
+
+class Held(Protocol):
+    """What stays open while somebody sleeps: a file, or the files of a poll."""
+
+    def drop(self) -> None: ...
 
 
 class Sleeper:
     """A task asleep in a call.
 
-    ``place``: where.  ``held``: the open file that stays open meanwhile.
+    ``place``: where.  ``held``: what stays open meanwhile.
     ``why``: set when it is woken for another reason than its object.
     """
 
@@ -53,10 +61,11 @@ class Sleeper:
         self.place = place
         self.why: str | None = None
         self.timer: Timer | None = None
-        self.held: OpenFile | None = None
+        self.held: Held | None = None
         if place is not None:
-            self.held = file = place.file
+            file = place.file
             file.holders += 1
+            self.held = file
 
     def wake(self) -> None:
         """Let it try again.  Waking one that is awake does nothing."""

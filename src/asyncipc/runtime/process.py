@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 
-from asyncipc.errors import TimeFrozen
+from asyncipc.errors import TimeFrozen, Unsupported
 from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.process import Process, State
 from asyncipc.kernel.signals import SIGKILL, SIGPIPE
@@ -93,17 +93,23 @@ class Body:
         process.body = self
 
     def update_attention(self) -> None:
-        self.attention = self.simulation.watched or self.process.state is not State.RUNNING
+        running = self.process.state is State.RUNNING and self.next_program is None
+        self.attention = self.simulation.watched or not running
 
     # -- what the kernel tells its body
 
     def end(self) -> None:
-        self.attention = True
         for sleeper in self.sleepers:
             sleeper.let_go()
+        self._clear_out()
+        self.simulation.mourn(self)
+
+    def _clear_out(self) -> None:
+        """Every task of the program is to leave, one that is shielded too."""
+        self.update_attention()
         self.scope.cancel()
         for sleeper in self.sleepers:
-            sleeper.wake()  # one that is shielded from the scope leaves all the same
+            sleeper.wake()
 
     def interrupt(self) -> None:
         self.update_attention()
@@ -120,7 +126,7 @@ class Body:
         self.leave_if_over()
 
     def leave_if_over(self) -> None:
-        if not self.process.alive:
+        if not self.process.alive or self.next_program is not None:
             raise ProcessEnd
 
     def exit(self, code: int) -> NoReturn:
@@ -128,9 +134,11 @@ class Body:
         raise ProcessEnd
 
     def execute(self, program: Program, args: tuple[object, ...]) -> NoReturn:
+        if self.simulation.is_block(self):
+            raise Unsupported("the block of an embedded Simulation cannot become another program")
         self.simulation.kernel.execute(self.process, name_of(program))
         self.next_program = (program, args)
-        self.scope.cancel()
+        self._clear_out()
         raise ProcessEnd
 
     # -- running
@@ -147,6 +155,7 @@ class Body:
                 break
             (program, args), self.next_program = self.next_program, None
             self.scope = self.parking.scope()
+            self.update_attention()
         self.simulation.kernel.end(self.process, exit_status(0))
 
     async def _run_one(self, program: Program, args: tuple[object, ...]) -> None:
@@ -156,6 +165,7 @@ class Body:
         except ProcessEnd:
             return
         except SystemExit as error:
+            self.error = error
             self.simulation.kernel.end(self.process, exit_status(exit_code(error)))
         except (Exception, BaseExceptionGroup) as error:
             self._ended_by(error)
@@ -208,6 +218,14 @@ def name_of(program: Program) -> str:
     if name is None:
         name = getattr(getattr(program, "func", None), "__name__", type(program).__name__)
     return str(name)
+
+
+def print_undead(process: Process) -> None:
+    print(
+        f"asyncipc: pid {process.pid} ({process.name}) is over, but its task still runs: "
+        "it swallows its cancellation, or is shielded from it",
+        file=sys.stderr,
+    )
 
 
 def print_failure(pid: int, name: str, error: BaseException) -> None:

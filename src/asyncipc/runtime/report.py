@@ -2,22 +2,27 @@
 
 Made only when somebody asks, from what is there anyway: the sleepers of each
 process, the open files behind their refusals, the tables that hold the other
-ends, and the frames of the suspended tasks (foreign awaits included).
+ends, and the frames of the suspended tasks (foreign awaits included).  All
+tables and all tasks are walked once per report, however many wait.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterator
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import trio
 
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.readiness import OUT
+from asyncipc.kernel.readiness import IN, OUT
+from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
 from asyncipc.runtime.clock import SECOND
 from asyncipc.runtime.parking import Sleeper
@@ -30,29 +35,44 @@ if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
     from asyncipc.runtime.simulation import Simulation
 
+Places: TypeAlias = tuple[tuple[int, int], ...]
+"""(pid, descriptor) of each; the descriptor is -1 where the process itself is meant."""
+
 LIBRARIES: Final = frozenset({"anyio", "asyncio", "asyncipc", "contextlib", "outcome", "trio"})
 PROGRAMS: Final = "asyncipc.demos"
 """The one part of the package whose frames are a program's."""
 
+WAKERS_NAMED: Final = 5
+HINT_COLUMNS: Final = 100
+
 
 @dataclass(frozen=True, slots=True)
 class BlockedTask:
-    """One task that waits.  ``wakers``: (pid, descriptor) of who could end it."""
+    """One task that waits.
+
+    ``wakers``: (pid, descriptor) of all who could end it.  ``writes``: it waits
+    for room.  ``hint``: what is wrong, if this task alone shows it.
+    """
 
     pid: int
     program: str
     call: str
     waits_for: str
-    wakers: tuple[tuple[int, int], ...]
+    wakers: Places
     where: str
     writes: bool = False
+    hint: str = ""
 
     def woken_by(self) -> str:
+        """The first of its wakers, and how many more there are."""
         if not self.wakers:
             return "-"
-        return ", ".join(
-            f"pid {pid} fd {fd}" if fd >= 0 else f"pid {pid}" for pid, fd in self.wakers
+        named = ", ".join(
+            f"pid {pid} fd {fd}" if fd >= 0 else f"pid {pid}"
+            for pid, fd in self.wakers[:WAKERS_NAMED]
         )
+        more = len(self.wakers) - WAKERS_NAMED
+        return f"{named} and {more} more" if more > 0 else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,55 +93,79 @@ class BlockedReport:
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
         ]
         head = f"nobody can run at t={self.t_ns / SECOND:.3f}s"
-        return "\n".join([head, *(f"  {line.rstrip()}" for line in lines), *self.hints])
+        hints = chain.from_iterable(map(_wrapped, self.hints))
+        return "\n".join([head, *(f"  {line.rstrip()}" for line in lines), *hints])
+
+
+def _wrapped(hint: str) -> list[str]:
+    return textwrap.wrap(
+        hint,
+        HINT_COLUMNS,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def blocked_report(simulation: Simulation) -> BlockedReport:
     """Every waiting task of every process, in order of pids."""
+    bodies = sorted(simulation.bodies, key=lambda body: body.process.pid)
+    holders = _holders_by_file(simulation.kernel)
     tasks: list[BlockedTask] = []
-    for body in sorted(simulation.bodies, key=lambda body: body.process.pid):
-        tasks += _blocked_tasks(simulation, body)
+    for body, mine in _tasks_by_body(bodies).items():
+        tasks += _blocked_tasks(body, mine, holders)
     return BlockedReport(simulation.timers.now(), tuple(tasks), tuple(_hints(tasks)))
 
 
-def _blocked_tasks(simulation: Simulation, body: Body) -> Iterator[BlockedTask]:
+def _blocked_tasks(
+    body: Body, tasks: list[Any], holders: Mapping[object, Places]
+) -> Iterator[BlockedTask]:
     asleep = {id(sleeper.task): sleeper for sleeper in body.sleepers}
-    for task in _tasks_of(body):
+    for task in tasks:
         sleeper = asleep.get(id(task))
-        frames = list(_frames(task))
         if sleeper is not None:
-            asleep_in = body.sleepers[sleeper]
-            yield _in_a_call(simulation.kernel, body.process, sleeper, asleep_in, frames)
-        else:
-            yield _in_a_foreign_await(body.process, frames)
+            frames = list(_frames(task))
+            yield _in_a_call(body.process, sleeper, body.sleepers[sleeper], frames, holders)
+        elif _is_suspended(task):
+            yield _in_a_foreign_await(body.process, list(_frames(task)))
 
 
 def _in_a_call(
-    kernel: Kernel,
     process: Process,
     sleeper: Sleeper,
     asleep: Asleep,
     frames: list[FrameType],
+    holders: Mapping[object, Places],
 ) -> BlockedTask:
     call, verb, args, refusal = asleep
-    source, mask = refusal.source, refusal.mask
     shown = [] if sleeper.place is None else [str(sleeper.place.fd)]
     shown += [str(arg) if isinstance(arg, int) else _brief(arg) for arg in arguments_of(verb, args)]
-    if process.state is State.STOPPED:
-        waits_for = "SIGCONT"
-    elif source is process:
-        waits_for = "a child"
-    else:
-        waits_for = f"{'room' if mask & OUT else 'data'} in {source.describe()}"
+    wakers = _holders(holders, refusal.source.wakers(refusal.mask))
     return BlockedTask(
         process.pid,
         process.name,
         f"{call}({', '.join(shown)})",
-        waits_for,
-        tuple(_holders(kernel, source.wakers(mask))),
+        _waits_for(process, call, refusal),
+        wakers,
         _place_in_program(frames),
-        bool(mask & OUT),
+        _is_room(refusal),
+        _hint_of_its_own(process, call, refusal, wakers),
     )
+
+
+def _waits_for(process: Process, call: str, refusal: WouldBlock) -> str:
+    source = refusal.source
+    if process.state is State.STOPPED:
+        return "SIGCONT"
+    if source is process:
+        return "a child"
+    if call == "poll":
+        return f"readiness of {source.describe()}"
+    return f"{'room' if _is_room(refusal) else 'data'} in {source.describe()}"
+
+
+def _is_room(refusal: WouldBlock) -> bool:
+    return bool(refusal.mask & OUT) and not refusal.mask & IN
 
 
 def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTask:
@@ -142,45 +186,69 @@ def _brief(value: object) -> str:
     return "..."
 
 
-def _holders(kernel: Kernel, wakers: tuple[object, ...]) -> Iterator[tuple[int, int]]:
-    """Which descriptors of which processes stand for these open files."""
-    for waker in wakers:
-        if isinstance(waker, Process):
-            yield waker.pid, -1
-    files = [waker for waker in wakers if isinstance(waker, OpenFile)]
+# -- who holds what
+
+
+def _holders_by_file(kernel: Kernel) -> dict[object, Places]:
+    """Which descriptors of which processes stand for each open file, in order of pids."""
+    found: dict[object, list[tuple[int, int]]] = {}
     for pid, process in sorted(kernel.processes.items()):
         for entry in process.table:
-            if any(entry.file is file for file in files):
-                yield pid, entry.fd
+            found.setdefault(entry.file, []).append((pid, entry.fd))
+    return {file: tuple(places) for file, places in found.items()}
+
+
+def _holders(holders: Mapping[object, Places], wakers: Iterable[object]) -> Places:
+    """Where the wakers are to be found: the processes, then who holds the open files."""
+    processes = tuple((waker.pid, -1) for waker in wakers if isinstance(waker, Process))
+    files = [holders.get(waker, ()) for waker in wakers if isinstance(waker, OpenFile)]
+    if len(files) == 1 and not processes:
+        return files[0]  # not a copy: a crowd may wait for one file that a crowd holds
+    return processes + tuple(sorted(set(chain.from_iterable(files))))
 
 
 # -- hints
 
 
+def _hint_of_its_own(process: Process, call: str, refusal: WouldBlock, wakers: Places) -> str:
+    """A reader that alone holds the other end waits for itself."""
+    pid, source = process.pid, refusal.source
+    if call == "poll" or _is_room(refusal) or not isinstance(source, OpenFile):
+        return ""
+    if not wakers or any(holder != pid for holder, _ in wakers):
+        return ""
+    fd = wakers[0][1]
+    if source.noun == "pipe":
+        return (
+            f"hint: pid {pid} waits for the end of what it could still write itself: "
+            f"its own descriptor {fd} keeps the write end open; close({fd}) first"
+        )
+    return (
+        f"hint: pid {pid} waits for data in {source.describe()}, but nobody else holds "
+        f"the other end: it is its own descriptor {fd}"
+    )
+
+
 def _hints(tasks: list[BlockedTask]) -> Iterator[str]:
     for task in tasks:
-        own = [fd for pid, fd in task.wakers if pid == task.pid]
-        if own and len(own) == len(task.wakers) and not task.writes:
-            yield (
-                f"hint: pid {task.pid} waits for the end of what it could still write itself: "
-                f"its own descriptor {own[0]} keeps the write end open; close({own[0]}) first"
-            )
+        if task.hint:
+            yield task.hint
     cycle = _cycle(tasks)
     if cycle:
-        chain = " -> ".join(f"pid {pid}" for pid in cycle)
-        yield f"cycle: {chain}"
-        members = [task for task in tasks if task.pid in cycle]
-        if all(task.writes for task in members):
+        chain_of_pids = " -> ".join(f"pid {pid}" for pid in cycle)
+        yield f"cycle: {chain_of_pids}"
+        pids = set(cycle)
+        if all(task.writes for task in tasks if task.pid in pids):
             yield "hint: everyone in it sends before it reads, and the buffers are full"
 
 
 def _cycle(tasks: list[BlockedTask]) -> list[int]:
     """A circle of processes of which each waits only for the next."""
-    waits: dict[int, set[int]] = {}
+    waits: dict[int, tuple[int]] = {}
     for task in tasks:
-        others = {pid for pid, _ in task.wakers} - {task.pid}
-        if task.pid not in waits and len(others) == 1:
-            waits[task.pid] = others
+        other = _only_other(task)
+        if other is not None:
+            waits.setdefault(task.pid, (other,))
     try:
         graphlib.TopologicalSorter(waits).prepare()
     except graphlib.CycleError as error:
@@ -189,29 +257,71 @@ def _cycle(tasks: list[BlockedTask]) -> list[int]:
     return []
 
 
+def _only_other(task: BlockedTask) -> int | None:
+    """The one other process that could wake it; None if there are several, or none."""
+    other = None
+    for pid, _ in task.wakers:
+        if pid not in (task.pid, other):
+            if other is not None:
+                return None  # without a look at the rest of a crowd
+            other = pid
+    return other
+
+
 # -- tasks and their frames
 
 
-def _tasks_of(body: Body) -> list[Any]:
-    """The tasks of a process: its main one, and those that inherited it."""
-    main: Any = body.task
-    if isinstance(main, trio.lowlevel.Task):
-        root = trio.lowlevel.current_root_task()
-        everybody: list[Any] = [] if root is None else list(_trio_tasks(root))
-        mine = [t for t in everybody if t.context.get(CURRENT) is body]
+def _tasks_by_body(bodies: list[Body]) -> dict[Body, list[Any]]:
+    """The tasks of each process: its main one, and those that inherited it."""
+    found: dict[Body, list[Any]] = {body: [] for body in bodies}
+    mains: list[Any] = [body.task for body in bodies if body.task is not None]
+    if not mains:  # nobody has begun yet
+        return found
+    if isinstance(mains[0], trio.lowlevel.Task):
+        owned = _owned_on_trio()
     else:
-        import asyncio
+        owned = _owned_on_asyncio(bodies, mains[0].get_loop())
+    for task, owner in owned:
+        if owner in found:
+            found[owner].append(task)
+    return {body: _main_first(body, tasks) for body, tasks in found.items()}
 
-        everybody = sorted(asyncio.all_tasks(main.get_loop()), key=lambda task: task.get_name())
-        mine = [task for task in everybody if task is main or _belongs(task, body)]
-    return sorted(mine, key=lambda task: task is not main)
+
+def _main_first(body: Body, tasks: list[Any]) -> list[Any]:
+    return sorted(tasks, key=lambda task: task is not body.task)
 
 
-def _belongs(task: asyncio.Task[Any], body: Body) -> bool:
-    get_context = getattr(task, "get_context", None)
-    if get_context is None:  # before Python 3.12 a task does not show its context
-        return any(sleeper.task is task for sleeper in body.sleepers)
-    return get_context().get(CURRENT) is body
+def _owned_on_trio() -> Iterator[tuple[Any, Any]]:
+    """All tasks in order of birth, each with the body of its process, if it has one."""
+    root = trio.lowlevel.current_root_task()
+    for task in () if root is None else _trio_tasks(root):
+        yield task, task.context.get(CURRENT)
+
+
+def _owned_on_asyncio(
+    bodies: list[Body], loop: asyncio.AbstractEventLoop
+) -> Iterator[tuple[Any, Any]]:
+    mains = {body.task: body for body in bodies}
+    asleep = {sleeper.task: body for body in bodies for sleeper in body.sleepers}
+    for task in _asyncio_tasks(loop):
+        owner = mains.get(task)
+        if owner is None:
+            # Before Python 3.12 a task does not show its context.
+            get_context = getattr(task, "get_context", None)
+            owner = asleep.get(task) if get_context is None else get_context().get(CURRENT)
+        yield task, owner
+
+
+def _asyncio_tasks(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
+    """All tasks, in order of birth if the loop is ours: there they hash to it."""
+    import asyncio
+
+    from asyncipc.runtime.asyncio_loop import VirtualTimeLoop
+
+    tasks = asyncio.all_tasks(loop)
+    if isinstance(loop, VirtualTimeLoop):
+        return sorted(tasks, key=hash)
+    return sorted(tasks, key=lambda task: task.get_name())
 
 
 def _trio_tasks(root: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
@@ -224,9 +334,21 @@ def _trio_tasks(root: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
         waiting += sorted(children, key=lent.trio_birth, reverse=True)
 
 
+def _coroutine(task: Any) -> Any:
+    return task.coro if isinstance(task, trio.lowlevel.Task) else task.get_coro()
+
+
+def _is_suspended(task: Any) -> bool:
+    """Not so: who asks for the report, and who has not begun."""
+    coroutine = _coroutine(task)
+    if not inspect.iscoroutine(coroutine):
+        return True
+    return inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
+
+
 def _frames(task: Any) -> Iterator[FrameType]:
     """The suspended frames of a task, outermost first."""
-    link = task.coro if isinstance(task, trio.lowlevel.Task) else task.get_coro()
+    link = _coroutine(task)
     while link is not None:
         frame = getattr(link, "cr_frame", None) or getattr(link, "gi_frame", None)
         frame = frame or getattr(link, "ag_frame", None)

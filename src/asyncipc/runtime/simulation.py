@@ -8,28 +8,30 @@ on that run's clock, and can only answer when asked (``blocked_report``).
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from contextvars import Token
+from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar, final
 
 import anyio.to_thread
 import trio
 
-from asyncipc.errors import Deadlock
+from asyncipc.errors import Deadlock, TimeFrozen
 from asyncipc.events import Observer
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel, exit_status
 from asyncipc.kernel.process import Process
 from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.timers import Timers
+from asyncipc.kernel.timers import Timer, Timers
 from asyncipc.runtime import lent
 from asyncipc.runtime.backend import Backend
-from asyncipc.runtime.clock import LentTime, VirtualTime, frozen_report
+from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
 from asyncipc.runtime.parking import (
     QUANTUM_DEFAULT,
@@ -43,9 +45,11 @@ from asyncipc.runtime.process import (
     Body,
     ProcessEnd,
     Program,
+    check_program,
     current,
     name_of,
     print_failure,
+    print_undead,
 )
 from asyncipc.runtime.report import BlockedReport, blocked_report
 from asyncipc.runtime.simulated import Simulated
@@ -57,8 +61,15 @@ T = TypeVar("T")
 STEP_LIMIT: Final = 10_000_000
 
 
+MOURNING_NS: Final = 60 * SECOND
+"""How long a task may outlive its process on the machine's clock, unreported."""
+
+
 def write_to_stdout(data: bytes) -> None:
-    sys.stdout.write(data.decode(errors="replace"))
+    """The default console: the bytes as they are, in order with what is printed."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 @final
@@ -87,7 +98,7 @@ class Simulation:
     ) -> None:
         if quantum is None:
             quantum = QUANTUM_DEFAULT if seed is None else STRICT
-        if quantum < 1:
+        if operator.index(quantum) < 1:
             raise ValueError(f"quantum counts calls: at least 1, not {quantum}")
         self.seed = seed
         self.quantum = quantum
@@ -109,6 +120,7 @@ class Simulation:
         self._main: Body | None = None
         self._verdict: BaseException | None = None
         self._token: Token[Body] | None = None
+        self._mourned: dict[Body, Timer] = {}
         for observer in observers:
             self.subscribe(observer)
         self._update_watched()
@@ -121,8 +133,9 @@ class Simulation:
         self._update_watched()
 
     def unsubscribe(self, observer: Observer) -> None:
-        self.tap.observers.remove(observer)
-        self._update_watched()
+        if observer in self.tap.observers:
+            self.tap.observers.remove(observer)
+            self._update_watched()
 
     def _update_watched(self) -> None:
         seen = bool(self.tap.observers)
@@ -144,6 +157,9 @@ class Simulation:
 
     def spawn(self, program: Program, *args: object) -> int:
         """Start a program as a child of init, with descriptors 0, 1 and 2; its pid."""
+        check_program(program)
+        if self._main is None:
+            raise RuntimeError("the simulation is not running: spawn inside its block or its run")
         process = self.kernel.first_process(name_of(program), self._console)
         self.start(process, program, args)
         return process.pid
@@ -160,8 +176,42 @@ class Simulation:
             await body.run(program, args)
         finally:
             del self.bodies[body]
+            mourned = self._mourned.pop(body, None)
+            if mourned is not None:
+                self.timers.cancel(mourned)
+                self._set_impatience()
             if not self.bodies:
                 self._root.wake()
+
+    def is_block(self, body: Body) -> bool:
+        """Is it the caller's block, which is no task of ours to run or replace?"""
+        return body is self._main and self._token is not None
+
+    def mourn(self, body: Body) -> None:
+        """A process is over: its task should be, soon.  One that stays is reported."""
+        if body in self.bodies:
+            due = self.timers.now() + MOURNING_NS
+            self._mourned[body] = self.timers.arm(due, partial(self._outlived, body))
+            self._set_impatience()
+
+    def _set_impatience(self) -> None:
+        if isinstance(self.timers, VirtualTime):
+            self.timers.impatient = bool(self._mourned)
+
+    def _outlived(self, body: Body) -> None:
+        """If only such tasks are left, the run will never end by itself."""
+        print_undead(body.process)
+        self.mourn(body)
+        if not any(other.process.alive for other in self.bodies):
+            self._bring_down(Deadlock(self.blocked_report()))
+
+    def _frozen(self, time: VirtualTime) -> None:
+        """The step limit is met: by a task that should be dead, or by a living one."""
+        for body in self._mourned:
+            print_undead(body.process)
+        undead = bool(self._mourned)
+        report = Deadlock(self.blocked_report()) if undead else frozen_report(time.steps)
+        self._bring_down(report)
 
     def process_failed(self, body: Body, error: BaseException) -> None:
         """A program raised: fatal for the run if it is the first, else kept and shown."""
@@ -178,7 +228,7 @@ class Simulation:
     ) -> T:
         """Run ``program`` as the first process, and all its children to their ends."""
         time.stalled = self.stalled
-        time.frozen = lambda: self.judge(frozen_report(time.steps))
+        time.frozen = partial(self._frozen, time)
         self._begin(time)
         try:
             async with self.parking.group() as self._group:
@@ -198,6 +248,8 @@ class Simulation:
         if self._verdict is not None:
             raise self._verdict
         self._raise_failures()
+        if isinstance(main.error, SystemExit):
+            raise main.error
         return main.result  # type: ignore[return-value]
 
     def judge(self, verdict: BaseException) -> None:
@@ -208,10 +260,11 @@ class Simulation:
 
     def stalled(self) -> None:
         """Nobody can run and nothing is due."""
-        verdict = Deadlock(self.blocked_report())
+        self._bring_down(Deadlock(self.blocked_report()))
+
+    def _bring_down(self, verdict: Deadlock | TimeFrozen) -> None:
+        """End the run.  Who did not heed the first verdict takes the loop with it."""
         if self._verdict is not None:
-            # Told once already, and somebody shielded itself from the end:
-            # the loop itself has to be brought down.
             raise verdict
         self.judge(verdict)
 
@@ -221,6 +274,8 @@ class Simulation:
             self.kernel.end(body.process, SIGKILL)
 
     def _begin(self, timers: Timers) -> None:
+        if self._main is not None:
+            raise RuntimeError("a simulation runs once: make a new one")
         self.timers = timers
         self.thread = threading.get_ident()
         self.parking = _parking_of_this_run(self.quantum)
@@ -264,9 +319,7 @@ class Simulation:
         assert self._token is not None
         CURRENT.reset(self._token)
         self.kernel.end(self._main.process, exit_status(0 if error is None else 1))
-        # A block that its process's end has cut short is a block that has ended.
-        over = self._main.scope.__exit__(kind, error, trace) or isinstance(error, ProcessEnd)
-        raised = None if over else error
+        raised = self._leave_block(without_process_end(error))
         if raised is None:
             try:
                 await self._until_all_have_ended()
@@ -277,11 +330,30 @@ class Simulation:
             await self._tree.__aexit__(type(raised) if raised else None, raised, None)
         except BaseExceptionGroup as group:
             raised = the_only_one(group)
-        if raised is not None and raised is not error:
-            raise raised
         if raised is None:
             self._raise_failures()
-        return over
+        elif raised is not error:
+            raise raised
+        return raised is None
+
+    def _leave_block(self, error: BaseException | None) -> BaseException | None:
+        """Leave the block's scope; what is left of its error.
+
+        A block that its process's end has cut short is a block that has ended.
+        """
+        assert self._main is not None
+        try:
+            over = self._main.scope.__exit__(type(error) if error else None, error, None)
+        except BaseException as rest:
+            return rest
+        return None if over else error
+
+
+def without_process_end(error: BaseException | None) -> BaseException | None:
+    """An error without what unwound the tasks of a process that is over."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(ProcessEnd)[1]
+    return None if isinstance(error, ProcessEnd) else error
 
 
 def _parking_of_this_run(quantum: int) -> Parking:

@@ -23,14 +23,15 @@ import os
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
-from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
+from typing import Final, Protocol, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
+from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import Line, WouldBlock
-from asyncipc.runtime.parking import Parking, Place, Sleeper
+from asyncipc.runtime.parking import Place, Sleeper
 from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
 from asyncipc.runtime.tap import Attendance
 
@@ -73,32 +74,41 @@ async def syscall(
     parking = body.parking
     if parking.must_pause():
         await parking.pause()
-        if place is not None and not place.file.holders:
-            fail(errno.EBADF)  # another task closed it before this call had begun
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
         verb = cast("Callable[[*Args], T]", attendance.verb)
         args = cast("tuple[*Args]", attendance.args)
     try:
+        if place is not None and not place.open:
+            fail(errno.EBADF)  # another task closed it before this call had begun
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
-                await _refuse(parking)
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             result = await _wait(body, call, place, result, verb, args, until_ns)
         else:
             parking.spent += 1
             if parking.spent >= parking.quantum:
                 await parking.step()
     except OSError as error:
-        if attendance is not None:
-            attendance.failed(error)
-        if isinstance(error, BrokenPipeSignal):
-            body.broken_pipe()
+        await _fail(body, error, attendance)
         raise
     if attendance is not None:
         attendance.returned(result)
     return result  # type: ignore[return-value]
+
+
+async def _fail(body: Body, error: OSError, attendance: Attendance | None) -> None:
+    """A call that fails is a call: it is told, and others have their turn after it."""
+    if attendance is not None:
+        attendance.failed(error)
+    if isinstance(error, BrokenPipeSignal):
+        body.broken_pipe()
+    parking = body.parking
+    parking.spent += 1
+    if parking.spent >= parking.quantum:
+        await parking.step()
 
 
 def call(name: str, verb: Callable[[*Args], T], *args: *Args) -> T:
@@ -144,8 +154,8 @@ async def _wait(
     parking, sleepers = body.parking, body.sleepers
     sleeper = parking.sleeper(place)
     sleepers[sleeper] = call, verb, args, refusal
-    if until_ns is not None:
-        _limit(body, sleeper, until_ns)
+    if place is None:
+        _hold_and_limit(body, sleeper, verb, until_ns)
     line: Line = refusal.line
     line.join(sleeper)
     try:
@@ -172,18 +182,16 @@ async def _wait(
             body.simulation.timers.cancel(sleeper.timer)
 
 
-def _limit(body: Body, sleeper: Sleeper, until_ns: int) -> None:
-    """Wake it at that time, if it still sleeps then."""
-    timed_out = partial(sleeper.wake_because, TIMED_OUT)
-    sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
-
-
-async def _refuse(parking: Parking) -> NoReturn:
-    """The caller will not wait: EAGAIN, which is a call like any other."""
-    parking.spent += 1
-    if parking.spent >= parking.quantum:
-        await parking.step()
-    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+def _hold_and_limit(
+    body: Body, sleeper: Sleeper, verb: Callable[..., object], until_ns: int | None
+) -> None:
+    """What a call without a place needs: poll holds its files, and may have a limit."""
+    if isinstance(verb, Poll):
+        verb.hold()
+        sleeper.held = verb
+    if until_ns is not None:
+        timed_out = partial(sleeper.wake_because, TIMED_OUT)
+        sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
 
 
 def _short_count(body: Body, verb: Callable[..., object], error: BaseException) -> object:
@@ -244,6 +252,10 @@ async def _stopped(
     line.leave(sleeper)
     try:
         await _until_continued(body, sleeper)
+    except body.parking.cancelled_type as error:
+        if result is None or not body.process.alive:
+            raise
+        body.parking.cancelled_late(error)
     finally:
         line.join(sleeper)
     return _progress(verb) if result is None else result

@@ -7,9 +7,13 @@ went to a peer (:meth:`Tap.moved`), a process's life has changed
 
 from __future__ import annotations
 
-import warnings
+import enum
+import sys
+import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, final
 
 from asyncipc.errors import errno_name, fail
 from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Wire
@@ -56,12 +60,31 @@ class Tap:
             try:
                 observer(event)
             except Exception as error:
-                self._simulation.unsubscribe(observer)
-                warnings.warn(
-                    f"observer {observer!r} raised {error!r} and was unplugged",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                if observer in self.observers:  # else it has left by itself
+                    self._simulation.unsubscribe(observer)
+                _tell_unraisable(observer, error)
+
+
+def _tell_unraisable(observer: Observer, error: Exception) -> None:
+    """Report through ``sys.unraisablehook``, as Python does for an error in ``__del__``.
+
+    Never raises: the kernel is in the middle of a step.  So it is no warning,
+    which ``-W error`` turns into an exception.
+    """
+    message = "Exception in an asyncipc observer, which is unplugged now"
+    told: Any = SimpleNamespace(
+        exc_type=type(error),
+        exc_value=error,
+        exc_traceback=error.__traceback__,
+        err_msg=message,
+        object=observer,
+    )
+    try:
+        sys.unraisablehook(told)
+    except Exception:  # Python's own hook takes Python's own type only
+        with suppress(Exception):
+            text = "".join(traceback.format_exception(error))
+            sys.stderr.write(f"{message}: {plain(observer)}\n{text}")
 
 
 @final
@@ -122,6 +145,9 @@ def arguments_of(verb: Callable[..., object], args: tuple[object, ...]) -> tuple
 
 def plain(value: object) -> object:
     """A value as an event may hold it: immutable, and the same in every run."""
+    if isinstance(value, enum.Enum):
+        # One that is a number stays one: strace has the words for it.
+        return int(value) if isinstance(value, int) else str(value.name)
     if value is None or isinstance(value, int | float | str | bytes | Failure):
         return value
     if isinstance(value, bytearray | memoryview):

@@ -48,6 +48,7 @@ class Watchdog:
         self._over.set()
         if self._limit_s is not None:
             self._thread.join()
+            _raise_in(self._watched, None)  # a bark that came too late is taken back
 
     def _watch(self) -> None:
         assert self._limit_s is not None
@@ -69,12 +70,15 @@ class Watchdog:
         return False
 
     def _bark(self) -> None:
-        """Raise in the watched thread (PyThreadState_SetAsyncExc, CPython)."""
         print(
             f"asyncipc: virtual time stood still for {self._limit_s:g} real seconds in one step "
             "(wall_limit_s): a loop without await never lets it move",
             file=sys.stderr,
         )
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self._watched), ctypes.py_object(TimeFrozen)
-        )
+        _raise_in(self._watched, TimeFrozen)
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """PyThreadState_SetAsyncExc (CPython); None takes back what was not raised yet."""
+    value = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)

@@ -103,8 +103,15 @@ WORDS: Final[Mapping[tuple[str, int], Callable[[int], str]]] = {
 }
 """For which argument of which call there are words."""
 
-NAMES: Final = frozenset({("fork", 0), ("signal", 1)})
-"""Which arguments name something of the program, and so stand without quotes."""
+RESULT: Final = -1
+"""Where a call's result stands among its arguments, for the table of names."""
+DISPOSITIONS: Final = {"DEFAULT": "SIG_DFL", "IGNORE": "SIG_IGN"}
+NAMES: Final[Mapping[tuple[str, int], Mapping[str, str]]] = {
+    ("fork", 0): {},
+    ("signal", 1): DISPOSITIONS,
+    ("signal", RESULT): DISPOSITIONS,
+}
+"""Which arguments are names, and so stand without quotes; C's words for some."""
 
 
 def line(event: Event) -> str:
@@ -123,7 +130,7 @@ def _what(event: Event) -> str:
 def call_text(event: SystemCall) -> str:
     """``read(3, 100) = b"..."  [blocked 0.250 s]``"""
     args = (argument_text(event.call, index, arg) for index, arg in enumerate(event.args))
-    text = f"{event.call}({', '.join(args)}) = {result_text(event.result)}"
+    text = f"{event.call}({', '.join(args)}) = {result_text(event.call, event.result)}"
     if event.blocked_ns > 0:
         text += f"  [blocked {event.blocked_ns / SECOND:.3f} s]"
     return text
@@ -147,12 +154,15 @@ def argument_text(call: str, index: int, value: object) -> str:
     words = WORDS.get((call, index))
     if words is not None and isinstance(value, int):
         return words(value)
-    return str(value) if (call, index) in NAMES else value_text(value)
+    names = NAMES.get((call, index))
+    if names is not None and isinstance(value, str):
+        return names.get(value, value)
+    return value_text(value)
 
 
-def result_text(value: object) -> str:
+def result_text(call: str, value: object) -> str:
     """None, the answer of a call that only can fail, is 0 in C."""
-    return "0" if value is None else value_text(value)
+    return "0" if value is None else argument_text(call, RESULT, value)
 
 
 def value_text(value: object) -> str:
