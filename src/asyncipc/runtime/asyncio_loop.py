@@ -107,5 +107,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         job.add_done_callback(self._job_done)
         return job
 
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Joins real threads, with a time limit since Python 3.12: that is a job, too."""
+        self._virtual_selector.jobs += 1
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self._virtual_selector.jobs -= 1
+
     def _job_done(self, job: asyncio.Future[Any]) -> None:
         self._virtual_selector.jobs -= 1

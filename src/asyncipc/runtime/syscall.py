@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
-from typing import Final, Protocol, TypeVar, TypeVarTuple, cast
+from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.poll import Poll
@@ -74,14 +74,13 @@ async def syscall(
     parking = body.parking
     if parking.must_pause():
         await parking.pause()
+        verb = _if_still_open(place, verb)
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
-        verb = cast("Callable[[*Args], T]", attendance.verb)
+        verb = _if_still_open(place, cast("Callable[[*Args], T]", attendance.verb))
         args = cast("tuple[*Args]", attendance.args)
     try:
-        if place is not None and not place.open:
-            fail(errno.EBADF)  # another task closed it before this call had begun
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
@@ -97,6 +96,15 @@ async def syscall(
     if attendance is not None:
         attendance.returned(result)
     return result  # type: ignore[return-value]
+
+
+def _if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:
+    """The verb, or EBADF: another task may have closed the place before the call had begun."""
+    return verb if place is None or place.open else _closed
+
+
+def _closed(*_: object) -> NoReturn:
+    fail(errno.EBADF)
 
 
 async def _fail(body: Body, error: OSError, attendance: Attendance | None) -> None:
