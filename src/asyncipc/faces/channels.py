@@ -136,26 +136,22 @@ class _Sending(Channel):
         """
         if not self._entry.open:
             raise ClosedResourceError
-        data = item if type(item) is bytes else memoryview(item).cast("B")
-        sent = await self._write(data)
-        while sent < len(data):  # a short transfer, or a signal (PEP 475)
-            self._check_open()
-            sent += await self._write(memoryview(data)[sent:])
-
-    async def _write(self, data: Buffer) -> int:
-        """One write(2), long or short; none of it if a signal came first.
-
-        A writer whose readers went away meets that in its next write.
-        """
+        data: Buffer = item if type(item) is bytes else memoryview(item).cast("B")
         file = self.file
-        try:
-            if len(data) <= file.whole_max:
-                return await syscall("write", self, file.write, data)
-            return await syscall("write", self, LongWrite(file.write, data))
-        except InterruptedError:
-            return 0
-        except (OSError, ClosedMeanwhile) as error:
-            self._failed(error)
+        while True:
+            try:
+                if len(data) <= file.whole_max:
+                    sent = await syscall("write", self, file.write, data)
+                else:
+                    sent = await syscall("write", self, LongWrite(file.write, data))
+            except InterruptedError:  # PEP 475
+                sent = 0
+            except (OSError, ClosedMeanwhile) as error:
+                self._failed(error)
+            if sent == len(data):
+                return
+            self._check_open()
+            data = memoryview(data)[sent:]
 
     def _failed(self, error: OSError | ClosedMeanwhile) -> NoReturn:
         if self._sent_eof:  # not the world, but this side has broken it

@@ -103,23 +103,20 @@ class StreamEndpoint(OpenFile):
 
     # -- sending
 
-    def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
-        """send(2): how many bytes went in.
+    def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
+        """write(2): how many bytes went in.
 
         Refuses while the packets in flight fill SO_SNDBUF.  EPIPE and SIGPIPE
         when this half or the peer's receiving half is shut or closed.
         """
-        if flags & MSG_OOB:
-            raise Unsupported("asyncipc does not model out-of-band data (MSG_OOB)")
-        peer = self.peer
-        if self.shut & SEND_SHUTDOWN or peer is None:
-            self._cannot_send(quietly=bool(done or flags & MSG_NOSIGNAL))
-        if len(data) == done:
+        peer, size = self.peer, len(data)
+        if peer is None or self.shut & SEND_SHUTDOWN:
+            self._cannot_send(quietly=done > 0)
+        if size == done:
             return 0
         queue = self._write_queue
         if queue is not None and queue.barred:
             return queue.refusal
-        size = len(data)
         if self.in_flight >= self.send_limit:
             return self.write_queue().refusal
         buffer = peer.buffer or peer.open_inbox()
@@ -138,9 +135,16 @@ class StreamEndpoint(OpenFile):
             peer._read_queue.notify()
         return moved
 
-    def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
-        """write(2) is send(2) without flags."""
-        return self.send(data, 0, done)
+    def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
+        """send(2): write(2) with flags.  MSG_NOSIGNAL: EPIPE without SIGPIPE."""
+        if flags & MSG_OOB:
+            raise Unsupported("asyncipc does not model out-of-band data (MSG_OOB)")
+        try:
+            return self.write(data, done)
+        except BrokenPipeSignal:
+            if flags & MSG_NOSIGNAL:
+                fail(errno.EPIPE)
+            raise
 
     def _cannot_send(self, *, quietly: bool) -> NoReturn:
         """EPIPE, with SIGPIPE unless the call has moved something.

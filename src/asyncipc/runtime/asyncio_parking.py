@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, final
 
@@ -17,7 +18,9 @@ from asyncipc.runtime.parking import Place, Scope, Sleeper
 class AsyncioSleeper(Sleeper):
     __slots__ = ("future",)
 
-    future: asyncio.Future[None] | None
+    def __init__(self, place: Place | None) -> None:
+        super().__init__(place)
+        self.future: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
         if self.future is not None and not self.future.done():
@@ -39,6 +42,7 @@ class AsyncioParking:
         lent.check_asyncio()
         self._scopes = lent.anyio_task_states()
         self._due = quantum
+        self.sleeper: Callable[[Place | None], Sleeper] = AsyncioSleeper
 
     def must_pause(self) -> bool:
         return self.spent >= self._due or self._is_cancelled()
@@ -57,14 +61,10 @@ class AsyncioParking:
     async def step(self) -> None:
         """Never due: see ``pause``."""
 
-    def sleeper(self, place: Place | None) -> AsyncioSleeper:
-        sleeper = AsyncioSleeper(asyncio.current_task(self._loop), place)
-        sleeper.future = None
-        return sleeper
-
     async def sleep(self, sleeper: Sleeper) -> None:
         assert isinstance(sleeper, AsyncioSleeper)
         self.spent = 0
+        sleeper.task = asyncio.current_task(self._loop)
         sleeper.future = self._loop.create_future()
         await sleeper.future
 

@@ -50,14 +50,14 @@ class Held(Protocol):
 class Sleeper:
     """A task asleep in a call.
 
-    ``place``: where.  ``held``: what stays open meanwhile.
+    ``task``: whose, once it sleeps.  ``place``: where.  ``held``: what stays open meanwhile.
     ``why``: set when it is woken for another reason than its object.
     """
 
     __slots__ = ("held", "place", "task", "timer", "why")
 
-    def __init__(self, task: Any, place: Place | None) -> None:
-        self.task = task
+    def __init__(self, place: Place | None) -> None:
+        self.task: Any = None
         self.place = place
         self.why: str | None = None
         self.timer: Timer | None = None
@@ -114,7 +114,9 @@ class Parking(Protocol):
     def must_pause(self) -> bool: ...
     def pause(self) -> Awaitable[None]: ...
     def step(self) -> Awaitable[None]: ...
-    def sleeper(self, place: Place | None) -> Sleeper: ...
+
+    sleeper: Callable[[Place | None], Sleeper]
+
     def sleep(self, sleeper: Sleeper) -> Awaitable[None]: ...
     def cancelled_late(self, error: BaseException) -> None: ...
     def is_stray(self, error: BaseException) -> bool: ...

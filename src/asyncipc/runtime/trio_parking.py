@@ -6,7 +6,7 @@ calls yield are made once and yielded again, and one outcome wakes everybody.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from types import coroutine
 from typing import Any, Final, final
@@ -49,7 +49,7 @@ class TrioSleeper(Sleeper):
         # trio clears custom_sleep_data when it reschedules a task, be it for
         # us or for a cancellation: what is not ours sleeps no more.
         task = self.task
-        if task.custom_sleep_data is self:
+        if task is not None and task.custom_sleep_data is self:
             _reschedule(task, _WOKEN)
 
 
@@ -63,6 +63,7 @@ class TrioParking:
         self.quantum = quantum
         self.spent = 0
         self.must_pause = lent.trio_cancelled
+        self.sleeper: Callable[[Place | None], Sleeper] = TrioSleeper
 
     async def pause(self) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -73,13 +74,11 @@ class TrioParking:
         _reschedule(lent.trio_task(), _WOKEN)
         yield _STEP
 
-    def sleeper(self, place: Place | None) -> TrioSleeper:
-        return TrioSleeper(lent.trio_task(), place)
-
     @coroutine
     def sleep(self, sleeper: Sleeper) -> Generator[object, Any, None]:
         self.spent = 0
-        sleeper.task.custom_sleep_data = sleeper
+        sleeper.task = task = lent.trio_task()
+        task.custom_sleep_data = sleeper
         woken = yield _SLEEP
         if woken is not _WOKEN:
             woken.unwrap()
