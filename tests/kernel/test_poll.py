@@ -50,7 +50,7 @@ def test_one_queue_is_watched_once() -> None:
     pipe.write_end.write(b"x")
     assert watcher.wakes == 1
     refusal.line.leave(watcher)
-    assert not list(pipe.read_end.queue())
+    assert not list(pipe.read_end.read_queue())
 
 
 def test_held_files_outlive_their_descriptors() -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
 from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, OpenFile
-from asyncipc.kernel.readiness import HUP, OUT, RDHUP, READABLE, WRBAND, WRITABLE
+from asyncipc.kernel.readiness import HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
     MSG_DONTWAIT,
@@ -33,7 +33,7 @@ from asyncipc.kernel.socket import (
     halves,
 )
 from asyncipc.kernel.stream import packet_memory
-from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
@@ -48,8 +48,6 @@ class DatagramEndpoint(OpenFile):
     """One end.  ``datagrams``: received and not yet read, each with its memory."""
 
     __slots__ = (
-        "_read_queue",
-        "_write_queue",
         "datagrams",
         "in_flight",
         "peer",
@@ -66,8 +64,6 @@ class DatagramEndpoint(OpenFile):
         self.in_flight = 0
         self.datagrams: deque[tuple[bytes, int]] = deque()
         self.shut = 0
-        self._read_queue: WaitQueue | None = None
-        self._write_queue: WaitQueue | None = None
 
     def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
         """send(2): the datagram whole, an empty one too.
@@ -147,9 +143,7 @@ class DatagramEndpoint(OpenFile):
     def shutdown(self, how: int) -> None:
         """shutdown(2): this side's halves only; senders learn when they send."""
         self.shut |= halves(how)
-        for queue in (self._read_queue, self._write_queue):
-            if queue is not None:
-                queue.notify()
+        self.notify_all()
 
     def release(self) -> None:
         """The datagrams nobody will read are freed; a sleeping sender learns."""
@@ -171,21 +165,6 @@ class DatagramEndpoint(OpenFile):
         if self.in_flight * 4 <= self.send_limit:
             mask |= WRITABLE | WRBAND
         return mask
-
-    def read_queue(self) -> WaitQueue:
-        if self._read_queue is None:
-            self._read_queue = WaitQueue(self, READABLE)
-        return self._read_queue
-
-    def write_queue(self) -> WaitQueue:
-        if self._write_queue is None:
-            self._write_queue = WaitQueue(self, WRITABLE)
-        return self._write_queue
-
-    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
-        if mask & OUT:
-            return (self.read_queue(), self.write_queue())
-        return (self.read_queue(),)
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         return () if self.peer is None else (self.peer,)

@@ -16,11 +16,13 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from asyncipc.errors import fail
+from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
+from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.kernel import Kernel
-    from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+    from asyncipc.kernel.waitqueue import WouldBlock
 
 # fcntl.h, asm-generic: the status flags that the modelled objects know.
 O_RDONLY: Final = 0o0
@@ -48,7 +50,16 @@ class OpenFile:
     are what F_SETOWN and F_SETSIG stored.
     """
 
-    __slots__ = ("flags", "holders", "inode", "kernel", "signal_owner", "signal_sent")
+    __slots__ = (
+        "_read_queue",
+        "_write_queue",
+        "flags",
+        "holders",
+        "inode",
+        "kernel",
+        "signal_owner",
+        "signal_sent",
+    )
 
     noun = "anon_inode"
     is_stream = False
@@ -61,6 +72,8 @@ class OpenFile:
         self.flags = flags
         self.holders = 0
         self.inode = kernel.new_inode()
+        self._read_queue: WaitQueue | None = None
+        self._write_queue: WaitQueue | None = None
         self.signal_owner = 0
         self.signal_sent = 0
 
@@ -94,7 +107,27 @@ class OpenFile:
 
     def queues(self, mask: int) -> tuple[WaitQueue, ...]:
         """The lines that are notified when a bit of ``mask`` may have changed."""
-        raise NotImplementedError
+        if mask & OUT:
+            return (self.read_queue(), self.write_queue())
+        return (self.read_queue(),)
+
+    def read_queue(self) -> WaitQueue:
+        """The line of who waits to read, made when somebody first has to."""
+        if self._read_queue is None:
+            self._read_queue = WaitQueue(self, READABLE)
+        return self._read_queue
+
+    def write_queue(self) -> WaitQueue:
+        """The line of who waits to write, made when somebody first has to."""
+        if self._write_queue is None:
+            self._write_queue = WaitQueue(self, WRITABLE)
+        return self._write_queue
+
+    def notify_all(self) -> None:
+        """The state has changed: whoever waits here, for whatever, looks again."""
+        for queue in (self._read_queue, self._write_queue):
+            if queue is not None:
+                queue.notify()
 
     # -- verbs that objects lack unless they say otherwise
 

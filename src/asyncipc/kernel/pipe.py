@@ -108,35 +108,20 @@ class Pipe:
         grown = slot_count > self.slot_count
         self.slot_count = slot_count
         if grown:
-            self.write_end.notify()
+            self.write_end.notify_all()
         return slot_count * PAGE
 
 
 class PipeEnd(OpenFile):
     """What both ends do alike."""
 
-    __slots__ = ("_queue", "pipe")
+    __slots__ = ("pipe",)
 
     noun = "pipe"
-    _mask = 0
 
     def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
         super().__init__(kernel, flags)
         self.pipe = pipe
-        self._queue: WaitQueue | None = None
-
-    def queue(self) -> WaitQueue:
-        """The line of this end, made when somebody first has to wait."""
-        if self._queue is None:
-            self._queue = WaitQueue(self, self._mask)
-        return self._queue
-
-    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
-        return (self.queue(),)
-
-    def notify(self) -> None:
-        if self._queue is not None:
-            self._queue.notify()
 
     def unread(self) -> int:
         return self.pipe.buffer.size
@@ -156,8 +141,6 @@ class PipeEnd(OpenFile):
 class ReadEnd(PipeEnd):
     __slots__ = ()
 
-    _mask = READABLE
-
     def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
         super().__init__(kernel, pipe, O_RDONLY | flags & O_NONBLOCK)
 
@@ -168,14 +151,15 @@ class ReadEnd(PipeEnd):
         """
         if not size:
             return b""
-        pipe, queue = self.pipe, self._queue
+        pipe, queue = self.pipe, self._read_queue
         if not pipe.buffer.size:
-            return b"" if not pipe.write_end.holders else self.queue().refusal
+            return b"" if not pipe.write_end.holders else self.read_queue().refusal
         if queue is not None and queue.barred:
             return queue.refusal
         data, freed = pipe.surrender(size)
-        if freed:
-            pipe.write_end.notify()
+        writers = pipe.write_end._write_queue
+        if freed and writers is not None:
+            writers.notify()
         return data
 
     def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
@@ -185,18 +169,20 @@ class ReadEnd(PipeEnd):
         mask = READABLE if self.pipe.buffer.size else 0
         return mask if self.pipe.write_end.holders else mask | HUP
 
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        return (self.read_queue(),)
+
     def wakers(self, mask: int) -> tuple[object, ...]:
         return (self.pipe.write_end,)
 
     def release(self) -> None:
-        self.pipe.write_end.notify()
+        self.pipe.write_end.notify_all()
 
 
 @final
 class WriteEnd(PipeEnd):
     __slots__ = ()
 
-    _mask = WRITABLE
     whole_max = PIPE_BUF
 
     def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
@@ -210,17 +196,19 @@ class WriteEnd(PipeEnd):
         """
         if len(data) == done:
             return 0
-        pipe, queue = self.pipe, self._queue
+        pipe, queue = self.pipe, self._write_queue
         if not pipe.read_end.holders:
             raise BrokenPipeSignal
         if queue is not None and queue.barred:
             return queue.refusal
         moved = pipe.accept(data, done)
         if not moved:
-            return self.queue().refusal
+            return self.write_queue().refusal
         if self.kernel.wire is not None:
             self.kernel.wire(self, pipe.read_end, moved)
-        pipe.read_end.notify()
+        readers = pipe.read_end._read_queue
+        if readers is not None:
+            readers.notify()
         return moved
 
     def read(self, size: int) -> bytes | WouldBlock:
@@ -230,8 +218,11 @@ class WriteEnd(PipeEnd):
         mask = WRITABLE if len(self.pipe.slots) < self.pipe.slot_count else 0
         return mask if self.pipe.read_end.holders else mask | ERR
 
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        return (self.write_queue(),)
+
     def wakers(self, mask: int) -> tuple[object, ...]:
         return (self.pipe.read_end,)
 
     def release(self) -> None:
-        self.pipe.read_end.notify()
+        self.pipe.read_end.notify_all()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
 from asyncipc.kernel.openfile import O_RDWR, OpenFile
-from asyncipc.kernel.readiness import ERR, HUP, OUT, RDHUP, READABLE, WRBAND, WRITABLE
+from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
     MSG_NOSIGNAL,
@@ -38,7 +38,7 @@ from asyncipc.kernel.socket import (
     halves,
     mirrored,
 )
-from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
@@ -73,8 +73,6 @@ class StreamEndpoint(OpenFile):
     """
 
     __slots__ = (
-        "_read_queue",
-        "_write_queue",
         "buffer",
         "error",
         "in_flight",
@@ -98,8 +96,6 @@ class StreamEndpoint(OpenFile):
         self.packets = NO_PACKETS
         self.shut = 0
         self.error = 0
-        self._read_queue: WaitQueue | None = None
-        self._write_queue: WaitQueue | None = None
 
     # -- sending
 
@@ -255,9 +251,7 @@ class StreamEndpoint(OpenFile):
     def _shut(self, shut: int) -> None:
         """The state has changed: whoever sleeps here looks again."""
         self.shut |= shut
-        for queue in (self._read_queue, self._write_queue):
-            if queue is not None:
-                queue.notify()
+        self.notify_all()
 
     # -- readiness
 
@@ -272,21 +266,6 @@ class StreamEndpoint(OpenFile):
         if self.in_flight * 4 <= self.send_limit:
             mask |= WRITABLE | WRBAND
         return mask
-
-    def read_queue(self) -> WaitQueue:
-        if self._read_queue is None:
-            self._read_queue = WaitQueue(self, READABLE)
-        return self._read_queue
-
-    def write_queue(self) -> WaitQueue:
-        if self._write_queue is None:
-            self._write_queue = WaitQueue(self, WRITABLE)
-        return self._write_queue
-
-    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
-        if mask & OUT:
-            return (self.read_queue(), self.write_queue())
-        return (self.read_queue(),)
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         return () if self.peer is None else (self.peer,)
