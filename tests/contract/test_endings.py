@@ -284,3 +284,53 @@ def test_a_child_makes_channels_of_the_descriptors_it_inherited(run: Run) -> Non
         assert len(current().process.table) == 3
 
     run(main)
+
+
+def test_a_killed_process_that_cleans_up_slowly_does_not_shorten_the_patience_with_others(
+    run: Run,
+) -> None:
+    async def cleans_up() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(30)
+
+    async def main() -> float:
+        pid = posix.fork(cleans_up)
+        await anyio.sleep(1)
+        posix.kill(pid, signal.SIGKILL)
+        for _ in range(25_000):
+            await anyio.lowlevel.checkpoint()
+        await posix.waitpid(pid)
+        return anyio.current_time()
+
+    assert run(main) == 1
+
+
+def test_who_subscribes_inside_the_block_hears_the_block_itself() -> None:
+    heard: list[str] = []
+
+    async def main() -> None:
+        async with asyncipc.Simulation() as simulation:
+            simulation.subscribe(lambda event: heard.append(type(event).__name__))
+            r, w = posix.pipe()
+            await posix.write(w, b"x")
+            assert await posix.read(r, 1) == b"x"
+
+    anyio.run(main)
+    assert heard[:4] == ["SystemCall", "Wire", "SystemCall", "SystemCall"]
+
+
+def test_the_report_on_request_names_the_tasks_of_the_block_too() -> None:
+    async def main() -> str:
+        async with asyncipc.Simulation() as simulation:
+            r, _ = posix.pipe()
+            async with anyio.create_task_group() as group:
+                group.start_soon(posix.read, r, 1)
+                await anyio.wait_all_tasks_blocked()
+                report = str(simulation.blocked_report())
+                group.cancel_scope.cancel()
+            return report
+
+    assert "read(3, 1)" in anyio.run(main, backend="trio")

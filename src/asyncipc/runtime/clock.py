@@ -123,6 +123,9 @@ class VirtualTime:
         if not self.steps % limit:
             self.frozen()
 
+    def is_at_limit(self) -> bool:
+        return not self.steps % self._step_limit
+
     def advance(self, deadline_ns: int | None) -> bool:
         """Nobody can run: move to the next event, ours or the scheduler's.
 

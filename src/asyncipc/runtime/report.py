@@ -109,7 +109,7 @@ def _wrapped(hint: str) -> list[str]:
 
 def blocked_report(simulation: Simulation) -> BlockedReport:
     """Every waiting task of every process, in order of pids."""
-    bodies = sorted(simulation.bodies, key=lambda body: body.process.pid)
+    bodies = sorted(simulation.inhabitants(), key=lambda body: body.process.pid)
     holders = _holders_by_file(simulation.kernel)
     tasks: list[BlockedTask] = []
     for body, mine in _tasks_by_body(bodies).items():

@@ -142,8 +142,13 @@ class Simulation:
         self.kernel.wire = self.tap.moved if seen else None
         self.kernel.life = self.tap.lived if seen else None
         self.watched = seen or bool(self.fault_plan.faults)
-        for body in self.bodies:
+        for body in self.inhabitants():
             body.update_attention()
+
+    def inhabitants(self) -> list[Body]:
+        """Every body there is, the caller's block among them, in order of birth."""
+        block = [] if self._main is None or self._main in self.bodies else [self._main]
+        return [*block, *self.bodies]
 
     def blocked_report(self) -> BlockedReport:
         """Who waits in which call for whom, now."""
@@ -202,16 +207,20 @@ class Simulation:
         """If only such tasks are left, the run will never end by itself."""
         print_undead(body.process)
         self.mourn(body)
-        if not any(other.process.alive for other in self.bodies):
+        if not self._anybody_lives():
             self._bring_down(Deadlock(self.blocked_report()))
 
     def _frozen(self, time: VirtualTime) -> None:
-        """The step limit is met: by a task that should be dead, or by a living one."""
-        for body in self._mourned:
-            print_undead(body.process)
-        undead = bool(self._mourned)
-        report = Deadlock(self.blocked_report()) if undead else frozen_report(time.steps)
-        self._bring_down(report)
+        """Time stands still: because of tasks that should be dead, or of living ones."""
+        if self._mourned and not self._anybody_lives():
+            for body in self._mourned:
+                print_undead(body.process)
+            self._bring_down(Deadlock(self.blocked_report()))
+        elif time.is_at_limit():
+            self._bring_down(frozen_report(time.steps))
+
+    def _anybody_lives(self) -> bool:
+        return any(body.process.alive for body in self.bodies)
 
     def process_failed(self, body: Body, error: BaseException) -> None:
         """A program raised: fatal for the run if it is the first, else kept and shown."""
