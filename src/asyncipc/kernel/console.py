@@ -7,15 +7,12 @@ What is written to it goes to one outlet; reading gives end of file, as
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.openfile import O_RDWR, OpenFile
+from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
-
-if TYPE_CHECKING:
-    from asyncipc.kernel.kernel import Kernel
 
 
 @final
@@ -24,7 +21,7 @@ class Console(OpenFile):
 
     noun = "console"
 
-    def __init__(self, kernel: Kernel, outlet: Callable[[bytes], None]) -> None:
+    def __init__(self, kernel: Home, outlet: Callable[[bytes], None]) -> None:
         super().__init__(kernel, O_RDWR)
         self._outlet = outlet
 

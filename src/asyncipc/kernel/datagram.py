@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, OpenFile
+from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
@@ -34,9 +34,6 @@ from asyncipc.kernel.socket import (
 )
 from asyncipc.kernel.stream import packet_memory
 from asyncipc.kernel.waitqueue import WouldBlock
-
-if TYPE_CHECKING:
-    from asyncipc.kernel.kernel import Kernel
 
 LINEAR_MAX: Final = 16064
 PAGED_MAX: Final = 69632
@@ -57,7 +54,7 @@ class DatagramEndpoint(OpenFile):
 
     noun = "socket"
 
-    def __init__(self, kernel: Kernel, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
+    def __init__(self, kernel: Home, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
         super().__init__(kernel, O_RDWR | flags)
         self.peer: DatagramEndpoint | None = None
         self.send_limit = send_limit
@@ -174,7 +171,7 @@ class DatagramEndpoint(OpenFile):
         return len(self.datagrams[0][0]) if self.datagrams else 0
 
 
-def datagram_pair(kernel: Kernel, flags: int = 0) -> tuple[DatagramEndpoint, DatagramEndpoint]:
+def datagram_pair(kernel: Home, flags: int = 0) -> tuple[DatagramEndpoint, DatagramEndpoint]:
     """socketpair(AF_UNIX, SOCK_DGRAM): two endpoints, crossed."""
     a, b = DatagramEndpoint(kernel, flags), DatagramEndpoint(kernel, flags)
     a.peer, b.peer = b, a

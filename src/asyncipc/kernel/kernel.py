@@ -21,7 +21,7 @@ from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.datagram import datagram_pair
 from asyncipc.kernel.descriptors import DescriptorTable
-from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile
+from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
 from asyncipc.kernel.pipe import Pipe
 from asyncipc.kernel.process import Process, State
 from asyncipc.kernel.signals import (
@@ -69,12 +69,6 @@ CONTINUED_STATUS: Final = 0xFFFF
 def exit_status(code: int) -> int:
     """The raw wait status of exit(code): eight bits are kept."""
     return (code & 0xFF) << 8
-
-
-class WireTap(Protocol):
-    """Told of each transfer from an endpoint to its peer."""
-
-    def __call__(self, source: OpenFile, target: OpenFile, size: int) -> None: ...
 
 
 class LifeTap(Protocol):
@@ -187,7 +181,7 @@ class Kernel:
             self._last_pid = 2
         while self._last_pid in self.processes:
             self._last_pid += 1
-        process = Process(self, self._last_pid, name, table)
+        process = Process(self._last_pid, name, table)
         self.processes[process.pid] = process
         return process
 

@@ -13,7 +13,7 @@ fail here with what Linux says for it.  No inheritance deeper than this.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from asyncipc.errors import fail
 from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
@@ -21,7 +21,6 @@ from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
-    from asyncipc.kernel.kernel import Kernel
     from asyncipc.kernel.waitqueue import WouldBlock
 
 # fcntl.h, asm-generic: the status flags that the modelled objects know.
@@ -40,6 +39,20 @@ UNBOUNDED: Final = 2**63 - 1
 
 CHANGEABLE: Final = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME
 """What F_SETFL may change (fcntl(2)); it ignores all else."""
+
+
+class WireTap(Protocol):
+    """Told of each transfer from an endpoint to its peer."""
+
+    def __call__(self, source: OpenFile, target: OpenFile, size: int) -> None: ...
+
+
+class Home(Protocol):
+    """What all open files of one kernel share: inode numbers, and the wire's tap."""
+
+    wire: WireTap | None
+
+    def new_inode(self) -> int: ...
 
 
 class OpenFile:
@@ -67,7 +80,7 @@ class OpenFile:
     whole_max = UNBOUNDED
     """A write of at most so many bytes goes in whole or not at all."""
 
-    def __init__(self, kernel: Kernel, flags: int) -> None:
+    def __init__(self, kernel: Home, flags: int) -> None:
         self.kernel = kernel
         self.flags = flags
         self.holders = 0

@@ -17,16 +17,13 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
-from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, OpenFile
+from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, Home, OpenFile
 from asyncipc.kernel.readiness import ERR, HUP, READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
-
-if TYPE_CHECKING:
-    from asyncipc.kernel.kernel import Kernel
 
 PAGE: Final = 4096
 PIPE_BUF: Final = 4096
@@ -48,7 +45,7 @@ class Pipe:
 
     __slots__ = ("buffer", "filled", "read_end", "slot_count", "slots", "write_end")
 
-    def __init__(self, kernel: Kernel, flags: int = 0, slot_count: int = PIPE_SLOTS) -> None:
+    def __init__(self, kernel: Home, flags: int = 0, slot_count: int = PIPE_SLOTS) -> None:
         self.buffer = ByteQueue()
         self.slots = NO_SLOTS
         self.filled = 0
@@ -119,7 +116,7 @@ class PipeEnd(OpenFile):
 
     noun = "pipe"
 
-    def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
+    def __init__(self, kernel: Home, pipe: Pipe, flags: int) -> None:
         super().__init__(kernel, flags)
         self.pipe = pipe
 
@@ -141,7 +138,7 @@ class PipeEnd(OpenFile):
 class ReadEnd(PipeEnd):
     __slots__ = ()
 
-    def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
+    def __init__(self, kernel: Home, pipe: Pipe, flags: int) -> None:
         super().__init__(kernel, pipe, O_RDONLY | flags & O_NONBLOCK)
 
     def read(self, size: int) -> bytes | WouldBlock:
@@ -185,7 +182,7 @@ class WriteEnd(PipeEnd):
 
     whole_max = PIPE_BUF
 
-    def __init__(self, kernel: Kernel, pipe: Pipe, flags: int) -> None:
+    def __init__(self, kernel: Home, pipe: Pipe, flags: int) -> None:
         super().__init__(kernel, pipe, O_WRONLY | flags & O_NONBLOCK)
 
     def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:

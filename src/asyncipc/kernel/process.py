@@ -19,7 +19,6 @@ from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.descriptors import DescriptorTable
-    from asyncipc.kernel.kernel import Kernel
 
 
 class State(enum.Enum):
@@ -51,7 +50,6 @@ class Process:
         "continued",
         "dispositions",
         "group",
-        "kernel",
         "name",
         "news",
         "parent",
@@ -64,8 +62,7 @@ class Process:
         "waits",
     )
 
-    def __init__(self, kernel: Kernel, pid: int, name: str, table: DescriptorTable) -> None:
-        self.kernel = kernel
+    def __init__(self, pid: int, name: str, table: DescriptorTable) -> None:
         self.pid = pid
         self.name = name
         self.table = table

@@ -21,11 +21,11 @@ from __future__ import annotations
 import errno
 from collections import deque
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NoReturn, final
+from typing import Final, NoReturn, final
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
-from asyncipc.kernel.openfile import O_RDWR, OpenFile
+from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
@@ -39,9 +39,6 @@ from asyncipc.kernel.socket import (
     mirrored,
 )
 from asyncipc.kernel.waitqueue import WouldBlock
-
-if TYPE_CHECKING:
-    from asyncipc.kernel.kernel import Kernel
 
 PACKET_MAX: Final = 36544
 """The most bytes in one packet, whatever SO_SNDBUF is (measured, 6.18)."""
@@ -86,7 +83,7 @@ class StreamEndpoint(OpenFile):
     noun = "socket"
     is_stream = True
 
-    def __init__(self, kernel: Kernel, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
+    def __init__(self, kernel: Home, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
         super().__init__(kernel, O_RDWR | flags)
         self.peer: StreamEndpoint | None = None
         self.send_limit = send_limit
@@ -274,7 +271,7 @@ class StreamEndpoint(OpenFile):
         return 0 if self.buffer is None else self.buffer.size
 
 
-def stream_pair(kernel: Kernel, flags: int = 0) -> tuple[StreamEndpoint, StreamEndpoint]:
+def stream_pair(kernel: Home, flags: int = 0) -> tuple[StreamEndpoint, StreamEndpoint]:
     """socketpair(AF_UNIX, SOCK_STREAM): two endpoints, crossed."""
     a, b = StreamEndpoint(kernel, flags), StreamEndpoint(kernel, flags)
     a.peer, b.peer = b, a
