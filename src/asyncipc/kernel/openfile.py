@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 O_RDONLY: Final = 0o0
 O_WRONLY: Final = 0o1
 O_RDWR: Final = 0o2
-O_ACCMODE: Final = 0o3
 O_APPEND: Final = 0o2000
 O_NONBLOCK: Final = 0o4000
 O_ASYNC: Final = 0o20000

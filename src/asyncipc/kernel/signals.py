@@ -12,7 +12,6 @@ from typing import Final
 
 from asyncipc.errors import fail
 
-SIGINT: Final = 2
 SIGKILL: Final = 9
 SIGPIPE: Final = 13
 SIGTERM: Final = 15
@@ -25,7 +24,6 @@ SIGTTOU: Final = 22
 SIGURG: Final = 23
 SIGXFSZ: Final = 25
 SIGWINCH: Final = 28
-SIGRTMIN: Final = 34
 SIGRTMAX: Final = 64
 
 STOPPING: Final = frozenset({SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU})
