@@ -1,0 +1,47 @@
+"""What every call does with its arguments: the table they index, the bytes they name."""
+
+from __future__ import annotations
+
+import errno
+import operator
+from typing import NoReturn
+
+from asyncipc.errors import fail
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.descriptors import DescriptorTable
+from asyncipc.runtime.process import current
+from asyncipc.runtime.syscall import syscall
+
+
+def own_table() -> DescriptorTable:
+    """The table of the current process, which is left here if it is over."""
+    body = current()
+    if body.attention:
+        body.leave_if_over()
+    return body.process.table
+
+
+async def not_open(name: str, fd: int, *args: object) -> NoReturn:
+    """EBADF, on the road of every call: cancellable, told to the taps, and others' turn."""
+
+    def refuse(*_: object) -> None:
+        fail(errno.EBADF)
+
+    await syscall(name, None, refuse, fd, *args)
+    raise AssertionError
+
+
+def octets(data: Buffer) -> Buffer:
+    """The bytes to send, in a form whose length is their count."""
+    if type(data) is bytes or isinstance(data, bytes | bytearray):
+        return data
+    view = memoryview(data)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def size_of(n: int) -> int:
+    """A count of bytes to read: EINVAL below 0, TypeError if no integer."""
+    size = operator.index(n)
+    if size < 0:
+        fail(errno.EINVAL)
+    return size
