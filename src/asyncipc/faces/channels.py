@@ -50,7 +50,8 @@ class Channel:
     __slots__ = ("_birthplace", "_entry", "_owner", "_sent_eof", "file")
 
     nonblocking = False
-    """A channel waits, whatever the O_NONBLOCK of its open file says."""
+    patient = True
+    """A channel waits, whatever O_NONBLOCK and the time limits of its open file say."""
 
     def __init__(self, owner: Body, entry: Descriptor) -> None:
         self._owner = owner

@@ -19,7 +19,8 @@ from typing import Final, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, Home, OpenFile
+from asyncipc.kernel.openfile import O_NONBLOCK, Home
+from asyncipc.kernel.options import SNDBUF_DEFAULT
 from asyncipc.kernel.readiness import HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
@@ -29,7 +30,8 @@ from asyncipc.kernel.socket import (
     MSG_TRUNC,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
-    SNDBUF_DEFAULT,
+    SOCK_DGRAM,
+    Socket,
     halves,
 )
 from asyncipc.kernel.stream import packet_memory
@@ -41,26 +43,22 @@ OVERHEAD: Final = 32
 
 
 @final
-class DatagramEndpoint(OpenFile):
+class DatagramEndpoint(Socket):
     """One end.  ``datagrams``: received and not yet read, each with its memory."""
 
     __slots__ = (
         "datagrams",
         "in_flight",
         "peer",
-        "send_limit",
-        "shut",
     )
 
-    noun = "socket"
+    kind = SOCK_DGRAM
 
     def __init__(self, kernel: Home, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
-        super().__init__(kernel, O_RDWR | flags)
+        super().__init__(kernel, flags, send_limit)
         self.peer: DatagramEndpoint | None = None
-        self.send_limit = send_limit
         self.in_flight = 0
         self.datagrams: deque[tuple[bytes, int]] = deque()
-        self.shut = 0
 
     def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
         """send(2): the datagram whole, an empty one too.

@@ -28,6 +28,9 @@ class Descriptor:
 
     __slots__ = ("cloexec", "fd", "file", "open")
 
+    patient = False
+    """Calls on a descriptor keep to the time limits of its open file."""
+
     def __init__(self, fd: int, file: OpenFile, cloexec: bool) -> None:
         self.fd = fd
         self.file = file
@@ -80,6 +83,14 @@ class DescriptorTable:
         for file in files:
             file.hold()
         return tuple(taken)
+
+    def check_room(self) -> None:
+        """EMFILE if no number is free: asked before a call would take what it cannot keep."""
+        fd = self._lowest()
+        if fd < self.limit:
+            heapq.heappush(self._holes, fd)
+        else:
+            fail(errno.EMFILE, f"RLIMIT_NOFILE is {self.limit}; setrlimit can raise it")
 
     def dup(self, fd: int, minimum: int = 0, *, cloexec: bool) -> int:
         """fcntl(F_DUPFD): the lowest free number from ``minimum`` on."""

@@ -19,8 +19,9 @@ from typing import Final, Protocol, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.console import Console
-from asyncipc.kernel.datagram import datagram_pair
 from asyncipc.kernel.descriptors import DescriptorTable
+from asyncipc.kernel.inet import Inet
+from asyncipc.kernel.namespace import Namespace
 from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
 from asyncipc.kernel.pipe import Pipe
 from asyncipc.kernel.process import Process, State
@@ -36,20 +37,10 @@ from asyncipc.kernel.signals import (
     check_number,
     effect,
 )
-from asyncipc.kernel.socket import (
-    AF_INET,
-    AF_INET6,
-    AF_UNIX,
-    SOCK_CLOEXEC,
-    SOCK_DGRAM,
-    SOCK_NONBLOCK,
-    SOCK_RAW,
-    SOCK_SEQPACKET,
-    SOCK_STREAM,
-    SOCK_TYPE_MASK,
-    SOCK_TYPES,
-)
-from asyncipc.kernel.stream import stream_pair
+from asyncipc.kernel.socket import Socket
+from asyncipc.kernel.socket_families import new_socket, new_socket_pair
+from asyncipc.kernel.timers import NoTimers, Timers
+from asyncipc.kernel.unix_names import AbstractNames
 from asyncipc.kernel.waitqueue import WouldBlock
 
 PID_MAX: Final = 4194304
@@ -79,11 +70,18 @@ class LifeTap(Protocol):
 
 @final
 class Kernel:
-    """``name``: the host's.  ``wire`` and ``life`` are the taps, unset unless watched."""
+    """``name``: the host's.  ``wire`` and ``life`` are the taps, unset unless watched.
+
+    ``timers``: the clock, which its owner sets before anything runs.
+    """
 
     def __init__(self, name: str = "localhost", processes_max: int = PROCESSES_MAX) -> None:
         self.name = name
         self.processes_max = processes_max
+        self.timers: Timers = NoTimers()
+        self.names = Namespace()
+        self.abstract = AbstractNames()
+        self.inet = Inet()
         self.wire: WireTap | None = None
         self.life: LifeTap | None = None
         self.processes: dict[int, Process] = {}
@@ -106,24 +104,13 @@ class Kernel:
         pipe = Pipe(self, flags)
         return pipe.read_end, pipe.write_end
 
-    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[OpenFile, OpenFile]:
-        """socketpair(2), UNIX domain; the checks in the kernel's order."""
-        flags, kind = kind & ~SOCK_TYPE_MASK, kind & SOCK_TYPE_MASK
-        if flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) or kind not in SOCK_TYPES:
-            fail(errno.EINVAL)
-        if family in {AF_INET, AF_INET6}:
-            fail(errno.EOPNOTSUPP)
-        if family != AF_UNIX:
-            fail(errno.EAFNOSUPPORT)
-        if protocol not in {0, AF_UNIX}:
-            fail(errno.EPROTONOSUPPORT)
-        if kind == SOCK_STREAM:
-            return stream_pair(self, flags & O_NONBLOCK)
-        if kind in {SOCK_DGRAM, SOCK_RAW}:  # AF_UNIX takes SOCK_RAW to be SOCK_DGRAM
-            return datagram_pair(self, flags & O_NONBLOCK)
-        if kind == SOCK_SEQPACKET:
-            raise Unsupported("asyncipc does not model SOCK_SEQPACKET yet")
-        fail(errno.ESOCKTNOSUPPORT)
+    def socket(self, family: int, kind: int, protocol: int) -> Socket:
+        """socket(2)"""
+        return new_socket(self, family, kind, protocol)
+
+    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
+        """socketpair(2)"""
+        return new_socket_pair(self, family, kind, protocol)
 
     # -- birth and death
 
@@ -141,6 +128,8 @@ class Kernel:
             fail(errno.EAGAIN, f"this host allows {self.processes_max} processes")
         child = self._new_process(name, parent.table.copy())
         child.group = parent.group
+        child.cwd, child.umask = parent.cwd, parent.umask
+        child.uid, child.gid = parent.uid, parent.gid
         child.dispositions = parent.dispositions.copy()
         self._adopt(parent, child)
         self._tell(child, "born", f"of pid {parent.pid}")
@@ -181,7 +170,7 @@ class Kernel:
             self._last_pid = 2
         while self._last_pid in self.processes:
             self._last_pid += 1
-        process = Process(self._last_pid, name, table)
+        process = Process(self._last_pid, name, table, self.names.root)
         self.processes[process.pid] = process
         return process
 

@@ -7,7 +7,8 @@ sleeps on it holds it meanwhile, and the last one to let go releases it.  That
 is why closing a descriptor does not disturb a task that sleeps on it.
 
 An endpoint is an open file with verbs of its own; the verbs that it lacks
-fail here with what Linux says for it.  No inheritance deeper than this.
+fail here with what Linux says for it.  Sockets have a class between; no
+inheritance is deeper than that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.inet import Inet
+    from asyncipc.kernel.namespace import Namespace
+    from asyncipc.kernel.timers import Timers
+    from asyncipc.kernel.unix_names import AbstractNames
     from asyncipc.kernel.waitqueue import WouldBlock
 
 # fcntl.h, asm-generic: the status flags that the modelled objects know.
@@ -47,9 +52,17 @@ class WireTap(Protocol):
 
 
 class Home(Protocol):
-    """What all open files of one kernel share: inode numbers, and the wire's tap."""
+    """What all open files of one kernel share.
+
+    Inode numbers, the wire's tap, its clock, and the name spaces: of files, of
+    abstract UNIX names, of internet addresses.
+    """
 
     wire: WireTap | None
+    timers: Timers
+    names: Namespace
+    abstract: AbstractNames
+    inet: Inet
 
     def new_inode(self) -> int: ...
 
@@ -141,6 +154,15 @@ class OpenFile:
             if queue is not None:
                 queue.notify()
 
+    @property
+    def limited(self) -> bool:
+        """Do waits on it have a time limit of their own (:meth:`patience`)?"""
+        return False
+
+    def patience(self, mask: int) -> int | None:
+        """How long, in nanoseconds, a call may wait for ``mask``; None: for ever."""
+        return None
+
     # -- verbs that objects lack unless they say otherwise
 
     def read(self, size: int) -> bytes | WouldBlock:
@@ -165,6 +187,14 @@ class OpenFile:
 
     def unread(self) -> int:
         """ioctl(FIONREAD): bytes that wait to be read."""
+        fail(errno.ENOTTY)
+
+    def unsent(self) -> int:
+        """ioctl(SIOCOUTQ): what the peer has not taken yet."""
+        fail(errno.ENOTTY)
+
+    def at_mark(self) -> bool:
+        """ioctl(SIOCATMARK): is the next byte the urgent one?"""
         fail(errno.ENOTTY)
 
     def pipe_size(self) -> int:

@@ -19,6 +19,7 @@ from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.descriptors import DescriptorTable
+    from asyncipc.kernel.namespace import Directory
 
 
 class State(enum.Enum):
@@ -48,7 +49,9 @@ class Process:
         "body",
         "children",
         "continued",
+        "cwd",
         "dispositions",
+        "gid",
         "group",
         "name",
         "news",
@@ -58,12 +61,18 @@ class Process:
         "state",
         "status",
         "table",
+        "uid",
+        "umask",
         "wait_refusal",
         "waits",
     )
 
-    def __init__(self, pid: int, name: str, table: DescriptorTable) -> None:
+    def __init__(self, pid: int, name: str, table: DescriptorTable, cwd: Directory) -> None:
         self.pid = pid
+        self.cwd = cwd
+        self.umask = 0o022
+        self.uid = 0
+        self.gid = 0
         self.name = name
         self.table = table
         self.parent: Process | None = None

@@ -25,7 +25,8 @@ from typing import Final, NoReturn, final
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
-from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
+from asyncipc.kernel.openfile import Home
+from asyncipc.kernel.options import SNDBUF_DEFAULT
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.socket import (
     BOTH_SHUTDOWN,
@@ -34,7 +35,7 @@ from asyncipc.kernel.socket import (
     MSG_PEEK,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
-    SNDBUF_DEFAULT,
+    Socket,
     halves,
     mirrored,
 )
@@ -64,35 +65,28 @@ def whole_pages(size: int) -> int:
 
 
 @final
-class StreamEndpoint(OpenFile):
+class StreamEndpoint(Socket):
     """One end.  ``packets``: unread bytes and memory of each packet received;
     ``in_flight``: memory of own packets that the peer has not read yet.
     """
 
     __slots__ = (
         "buffer",
-        "error",
         "in_flight",
         "packets",
         "peer",
-        "send_limit",
-        "shut",
         "whole_max",
     )
 
-    noun = "socket"
     is_stream = True
 
     def __init__(self, kernel: Home, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
-        super().__init__(kernel, O_RDWR | flags)
+        super().__init__(kernel, flags, send_limit)
         self.peer: StreamEndpoint | None = None
-        self.send_limit = send_limit
         self.whole_max = min(PACKET_MAX, send_limit // 2 - 64)
         self.in_flight = 0
         self.buffer: ByteQueue | None = None
         self.packets = NO_PACKETS
-        self.shut = 0
-        self.error = 0
 
     # -- sending
 

@@ -7,7 +7,7 @@ the order in which they were armed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, final
 
 
 class Timer(Protocol):
@@ -26,3 +26,17 @@ class Timers(Protocol):
 
     def cancel(self, timer: Timer) -> None:
         """Forget it.  Cancelling one that has fired does nothing."""
+
+
+@final
+class NoTimers:
+    """The clock of a kernel that nobody has given one: it stands at 0."""
+
+    def now(self) -> int:
+        return 0
+
+    def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
+        raise AssertionError("this kernel has no clock yet")
+
+    def cancel(self, timer: Timer) -> None:
+        raise AssertionError("this kernel has no clock yet")

@@ -27,7 +27,7 @@ class LongWrite:
 
     __slots__ = ("_args", "_data", "_verb", "done", "signalled")
 
-    def __init__(self, verb: Callable[..., int | WouldBlock], data: Buffer, *args: int) -> None:
+    def __init__(self, verb: Callable[..., int | WouldBlock], data: Buffer, *args: object) -> None:
         self._verb: Final = verb
         self._data = data
         self._args: Final = args

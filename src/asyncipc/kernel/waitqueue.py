@@ -20,6 +20,7 @@ The queue holds opaque waiters and knows no event loop.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Protocol, final
 
@@ -56,16 +57,18 @@ class Line(Protocol):
 class WouldBlock:
     """A verb's refusal: whom to join, and the readiness that will end it.
 
-    Made once per queue, never per call: refusing is the hot path of every
-    blocked reader.
+    ``error`` is the errno for a caller that does not wait, or whose time is
+    over.  Made once per queue, never per call: refusing is the hot path of
+    every blocked reader.
     """
 
-    __slots__ = ("line", "mask", "source")
+    __slots__ = ("error", "line", "mask", "source")
 
-    def __init__(self, line: Line, source: Waitable, mask: int) -> None:
+    def __init__(self, line: Line, source: Waitable, mask: int, error: int = errno.EAGAIN) -> None:
         self.line = line
         self.source = source
         self.mask = mask
+        self.error = error
 
 
 @final

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import operator
+from collections.abc import Callable
+from typing import Final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel import descriptors, openfile
 from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.openfile import OpenFile
 from asyncipc.posix.arguments import own_table
 from asyncipc.posix.constants import (
     CLOSE_RANGE_CLOEXEC,
@@ -30,6 +33,8 @@ from asyncipc.posix.constants import (
     O_CLOEXEC,
     O_NONBLOCK,
     RLIMIT_NOFILE,
+    SIOCATMARK,
+    SIOCOUTQ,
 )
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
@@ -185,15 +190,23 @@ def set_inheritable(fd: int, inheritable: bool) -> None:
 def ioctl(fd: int, request: int, argument: int = 0) -> int:
     """ioctl(2): FIONREAD returns the bytes that wait to be read, FIONBIO sets O_NONBLOCK.
 
+    SIOCOUTQ: what a peer has not taken yet; SIOCATMARK: 1 at the urgent byte.
     EBADF; ENOTTY for another request, or an object without that count.
     """
     file = own_table()[operator.index(fd)].file
-    if request == FIONREAD:
-        return call("ioctl", lambda fd, request: file.unread(), fd, request)
+    if request in _COUNTS:
+        return call("ioctl", lambda fd, request: _COUNTS[request](file), fd, request)
     if request == FIONBIO:
         set_blocking(fd, not argument)
         return 0
     fail(errno.ENOTTY, f"ioctl request {request:#x} is not modelled")
+
+
+_COUNTS: Final[dict[int, Callable[[OpenFile], int]]] = {
+    FIONREAD: lambda file: file.unread(),
+    SIOCATMARK: lambda file: int(file.at_mark()),
+    SIOCOUTQ: lambda file: file.unsent(),
+}
 
 
 def getrlimit(resource: int) -> tuple[int, int]:

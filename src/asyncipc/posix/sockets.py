@@ -2,16 +2,153 @@
 
 from __future__ import annotations
 
+import errno
 import operator
+from collections.abc import Callable
 
+from asyncipc.errors import fail
+from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
 from asyncipc.kernel import socket as sockets
-from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.transfer import LongWrite, WaitAll
-from asyncipc.posix.arguments import not_open, octets, own_table, size_of
+from asyncipc.kernel.address import Address
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.socket import Socket
+from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.posix.arguments import not_open, own_table
 from asyncipc.posix.constants import O_NONBLOCK
-from asyncipc.posix.files import write_long
-from asyncipc.runtime.process import current
+from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import call, syscall
+
+
+def socket_of(file: OpenFile) -> Socket:
+    """ENOTSOCK for what is none."""
+    if not isinstance(file, Socket):
+        fail(errno.ENOTSOCK)
+    return file
+
+
+def family_of(file: OpenFile) -> int:
+    """What its addresses mean; 0 for what is no socket, which the call itself will tell."""
+    return file.family if isinstance(file, Socket) else 0
+
+
+def socket(family: int = sockets.AF_INET, type: int = sockets.SOCK_STREAM, proto: int = 0) -> int:
+    """socket(2): an endpoint without a name, as the lowest free descriptor.
+
+    Close-on-exec, as Python makes it.  ``family``: AF_UNIX, AF_INET, AF_INET6;
+    ``type``: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET (UNIX), with SOCK_NONBLOCK
+    if wished.  Errors: EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL,
+    EMFILE.  Not modelled: SOCK_RAW of the internet.
+    """
+    body = current()
+
+    def make(family: int, kind: int, protocol: int) -> int:
+        body.process.table.check_room()
+        made = body.machine.socket(family, kind, protocol)
+        return body.process.table.open(made, cloexec=True)[0].fd
+
+    return call("socket", make, operator.index(family), operator.index(type), operator.index(proto))
+
+
+def bind(fd: int, address: ProgramAddress) -> None:
+    """bind(2): give a socket a name; "" is a name of the kernel's choice (UNIX).
+
+    A path makes a file there, which stays when the socket is closed.  Errors:
+    EBADF, ENOTSOCK, EINVAL (has a name already, or of another family),
+    EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT, ENOTDIR (path).
+    """
+    file, process = own_table()[operator.index(fd)].file, current().process
+    name = to_kernel(address, family_of(file))
+    call("bind", lambda fd, _: socket_of(file).bind(process, name), operator.index(fd), address)
+
+
+def listen(fd: int, backlog: int = 128) -> None:
+    """listen(2): let others connect; ``backlog`` + 1 connections may wait to be accepted.
+
+    At most 4096 (SOMAXCONN).  Errors: EBADF, ENOTSOCK, EOPNOTSUPP (datagram),
+    EINVAL (no name, or connected), EADDRINUSE.
+    """
+    file, process = own_table()[operator.index(fd)].file, current().process
+
+    def begin(fd: int, backlog: int) -> None:
+        socket_of(file).listen(process, backlog)
+
+    call("listen", begin, operator.index(fd), operator.index(backlog))
+
+
+async def accept(fd: int) -> tuple[int, SocketName]:
+    """accept(2): the oldest connection as (descriptor, the peer's address).
+
+    The descriptor is close-on-exec and blocking, as Python's is.  Blocks while
+    no connection waits; EAGAIN with O_NONBLOCK or after SO_RCVTIMEO.  Under
+    cancellation no connection is lost.  Errors: EBADF, ENOTSOCK, EINVAL (does
+    not listen), EOPNOTSUPP (datagram), EMFILE (the connection goes on waiting).
+    """
+    return await _accept("accept", fd, sockets.SOCK_CLOEXEC)
+
+
+async def accept4(fd: int, flags: int = 0) -> tuple[int, SocketName]:
+    """accept4(2): ``accept`` with SOCK_NONBLOCK and SOCK_CLOEXEC as asked, else EINVAL."""
+    if operator.index(flags) & ~(sockets.SOCK_NONBLOCK | sockets.SOCK_CLOEXEC):
+        fail(errno.EINVAL)
+    return await _accept("accept4", fd, flags)
+
+
+async def _accept(name: str, fd: int, flags: int) -> tuple[int, SocketName]:
+    entry = own_table().get(operator.index(fd)) or await not_open(name, fd)
+    body = current()
+    accepted, address = await syscall(name, entry, acceptor(body, entry.file, flags))
+    return accepted.fd, to_program(address)
+
+
+def acceptor(
+    body: Body, file: OpenFile, flags: int
+) -> Callable[[], tuple[Descriptor, Address] | WouldBlock]:
+    """accept(2) as a verb: a connection for which the table has no room goes on waiting."""
+
+    def take() -> tuple[Descriptor, Address] | WouldBlock:
+        body.process.table.check_room()
+        found = socket_of(file).accept()
+        if isinstance(found, WouldBlock):
+            return found
+        accepted, address = found
+        accepted.flags |= flags & O_NONBLOCK
+        cloexec = bool(flags & sockets.SOCK_CLOEXEC)
+        return body.process.table.open(accepted, cloexec=cloexec)[0], address
+
+    return take
+
+
+async def connect(fd: int, address: ProgramAddress | None) -> None:
+    """connect(2): to a stream's listener; for datagrams, fix the peer.
+
+    None is AF_UNSPEC: dissolve the association.  A UNIX stream blocks while
+    the backlog is full, TCP until the handshake is over; with O_NONBLOCK
+    EAGAIN (UNIX) or EINPROGRESS (TCP: wait for POLLOUT, then ask SO_ERROR).
+    A cancelled TCP connect goes on, as an interrupted one does: EALREADY or
+    EISCONN next time.  Errors: ECONNREFUSED, ENOENT, EACCES, EPROTOTYPE,
+    EISCONN, EALREADY, EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL, ENETUNREACH.
+    """
+    entry = own_table().get(operator.index(fd)) or await not_open("connect", fd, address)
+    file, process = entry.file, current().process
+    name = None if address is None else to_kernel(address, family_of(file))
+    await syscall("connect", entry, lambda _: socket_of(file).connect(process, name), address)
+
+
+def getsockname(fd: int) -> SocketName:
+    """getsockname(2): the socket's own address; "" for a UNIX socket without one.  EBADF."""
+    file = own_table()[operator.index(fd)].file
+    return to_program(
+        call("getsockname", lambda _: socket_of(file).getsockname(), operator.index(fd))
+    )
+
+
+def getpeername(fd: int) -> SocketName:
+    """getpeername(2): the peer's address, ENOTCONN without a peer.  EBADF."""
+    file = own_table()[operator.index(fd)].file
+    return to_program(
+        call("getpeername", lambda _: socket_of(file).getpeername(), operator.index(fd))
+    )
 
 
 def socketpair(
@@ -34,41 +171,6 @@ def socketpair(
     return call(
         "socketpair", make, operator.index(family), operator.index(type), operator.index(proto)
     )
-
-
-async def send(fd: int, data: Buffer, flags: int = 0) -> int:
-    """send(2): how many bytes of ``data`` were taken; a datagram goes whole.
-
-    Blocks while SO_SNDBUF is full, a stream until all bytes are in; EAGAIN
-    with O_NONBLOCK or MSG_DONTWAIT.  Errors: EBADF, ENOTSOCK, EPIPE (with
-    SIGPIPE on a stream, unless MSG_NOSIGNAL), ECONNREFUSED, ENOTCONN and
-    EMSGSIZE (datagram).  Under cancellation, and when the peer goes, a stream
-    that has moved something returns its count.  Not modelled: MSG_OOB.
-    """
-    entry = own_table().get(operator.index(fd)) or await not_open("send", fd, data, flags)
-    data, flags = octets(data), operator.index(flags)
-    dontwait = bool(flags & sockets.MSG_DONTWAIT)
-    if dontwait or len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
-        return await syscall("send", entry, entry.file.send, data, flags, dontwait=dontwait)
-    return await write_long("send", entry, LongWrite(entry.file.send, data, flags))
-
-
-async def recv(fd: int, n: int, flags: int = 0) -> bytes:
-    """recv(2): up to ``n`` bytes of a stream, or one datagram cut to ``n``.
-
-    b"" is the end of a stream.  Blocks while nothing is there; EAGAIN with
-    O_NONBLOCK or MSG_DONTWAIT.  MSG_PEEK takes nothing; MSG_WAITALL waits for
-    all ``n`` bytes of a stream, and under cancellation returns what it has.
-    Errors: EBADF, ENOTSOCK, EINVAL (``n < 0``, MSG_OOB without such data),
-    ECONNRESET once if the peer closed with unread data.
-    """
-    entry = own_table().get(operator.index(fd)) or await not_open("recv", fd, n, flags)
-    size, flags = size_of(n), operator.index(flags)
-    dontwait = bool(flags & sockets.MSG_DONTWAIT)
-    impatient = dontwait or entry.file.flags & O_NONBLOCK or flags & sockets.MSG_PEEK
-    if flags & sockets.MSG_WAITALL and not impatient and entry.file.is_stream:
-        return await syscall("recv", entry, WaitAll(entry.file.recv, size, flags))
-    return await syscall("recv", entry, entry.file.recv, size, flags, dontwait=dontwait)
 
 
 def shutdown(fd: int, how: int) -> None:

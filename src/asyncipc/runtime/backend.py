@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import OpenFile
     from asyncipc.kernel.signals import Disposition
+    from asyncipc.kernel.socket import Socket
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.process import Body, Program
 
@@ -23,7 +24,10 @@ class Backend(Protocol):
     def pipe(self, flags: int) -> tuple[OpenFile, OpenFile]:
         """pipe2(2): read end and write end."""
 
-    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[OpenFile, OpenFile]:
+    def socket(self, family: int, kind: int, protocol: int) -> Socket:
+        """socket(2)"""
+
+    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
         """socketpair(2)"""
 
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.signals import Disposition
+from asyncipc.kernel.socket import Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import Body, Program, name_of
 
@@ -25,7 +26,10 @@ class Simulated:
     def pipe(self, flags: int) -> tuple[OpenFile, OpenFile]:
         return self._kernel.pipe(flags)
 
-    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[OpenFile, OpenFile]:
+    def socket(self, family: int, kind: int, protocol: int) -> Socket:
+        return self._kernel.socket(family, kind, protocol)
+
+    def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
         return self._kernel.socketpair(family, kind, protocol)
 
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:

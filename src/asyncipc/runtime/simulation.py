@@ -285,7 +285,7 @@ class Simulation:
     def _begin(self, timers: Timers) -> None:
         if self._main is not None:
             raise RuntimeError("a simulation runs once: make a new one")
-        self.timers = timers
+        self.timers = self.kernel.timers = timers
         self.thread = threading.get_ident()
         self.parking = _parking_of_this_run(self.quantum)
         self._root = self.parking.sleeper(None)

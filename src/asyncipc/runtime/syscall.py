@@ -23,7 +23,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
-from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
+from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.poll import Poll
@@ -47,12 +47,6 @@ class ClosedMeanwhile(Exception):
     """The channel was closed by another task while this one slept in it."""
 
 
-class Limited(Protocol):
-    """A verb whose call may have a time limit: it knows its answer then."""
-
-    def timed_out(self) -> object: ...
-
-
 async def syscall(
     call: str,
     place: Place | None,
@@ -66,7 +60,7 @@ async def syscall(
     ``call`` is its name for the watchers, ``place`` the descriptor or channel
     it is made on.  It does not wait if ``dontwait`` or the open file's
     O_NONBLOCK says so: BlockingIOError (EAGAIN).  ``until_ns`` limits the
-    wait of a verb that knows what to answer then (:class:`Limited`).
+    wait.
     """
     body = CURRENT.get(None)
     if body is None or get_ident() != body.thread:
@@ -84,7 +78,7 @@ async def syscall(
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                _would_block(result)
             result = await _wait(body, call, place, result, verb, args, until_ns)
         else:
             parking.spent += 1
@@ -105,6 +99,11 @@ def _if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[
 
 def _closed(*_: object) -> NoReturn:
     fail(errno.EBADF)
+
+
+def _would_block(refusal: WouldBlock) -> NoReturn:
+    """What a caller is told who does not wait, or no longer: EAGAIN, mostly."""
+    raise OSError(refusal.error, os.strerror(refusal.error))
 
 
 async def _fail(body: Body, error: OSError, attendance: Attendance | None) -> None:
@@ -157,16 +156,17 @@ async def _wait(
 ) -> object:
     """The verb has refused: stand in line and sleep until it acts.
 
-    A verb refuses with the same refusal for the length of a call.
+    A verb may refuse with another refusal than before: a path that is connected
+    to can change hands.  The sleeper then stands in the other line, at its end.
     """
     parking, sleepers = body.parking, body.sleepers
     sleeper = parking.sleeper(place)
     sleepers[sleeper] = call, verb, args, refusal
-    if place is None:
-        _hold_and_limit(body, sleeper, verb, until_ns)
     line: Line = refusal.line
     line.join(sleeper)
     try:
+        if place is None or place.file.limited:
+            _hold_and_limit(body, sleeper, verb, until_ns)
         while True:
             await parking.sleep(sleeper)
             if sleeper.why is None and not body.attention:
@@ -177,8 +177,10 @@ async def _wait(
             if type(result) is not WouldBlock:
                 return result
             if sleeper.why is TIMED_OUT:
-                return cast("Limited", verb).timed_out()
+                return _timed_out(verb, result)
             line.refused(sleeper)
+            if result is not refusal:
+                refusal, line = result, _change_lines(body, sleeper, result)
     except parking.cancelled_type as error:
         return _short_count(body, verb, error)
     finally:
@@ -190,16 +192,47 @@ async def _wait(
             body.simulation.timers.cancel(sleeper.timer)
 
 
+def _change_lines(body: Body, sleeper: Sleeper, refusal: WouldBlock) -> Line:
+    """From the line of the last refusal to the end of this one's."""
+    call, verb, args, former = body.sleepers[sleeper]
+    former.line.leave(sleeper)
+    body.sleepers[sleeper] = call, verb, args, refusal
+    refusal.line.join(sleeper)
+    return refusal.line
+
+
 def _hold_and_limit(
     body: Body, sleeper: Sleeper, verb: Callable[..., object], until_ns: int | None
 ) -> None:
-    """What a call without a place needs: poll holds its files, and may have a limit."""
+    """What few calls need: poll holds its files, and a wait may have a time limit."""
     if isinstance(verb, Poll):
         verb.hold()
         sleeper.held = verb
+    if sleeper.place is not None:
+        until_ns = _time_limit(body, sleeper.place, body.sleepers[sleeper][-1])
     if until_ns is not None:
         timed_out = partial(sleeper.wake_because, TIMED_OUT)
         sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
+
+
+def _time_limit(body: Body, place: Place, refusal: WouldBlock) -> int | None:
+    """When a wait on a file with limits of its own is over, on the machine's clock."""
+    patience = None if place.patient else place.file.patience(refusal.mask)
+    if patience is None:
+        return None
+    if patience <= 0:
+        _would_block(refusal)
+    return body.simulation.timers.now() + patience
+
+
+def _timed_out(verb: Callable[..., object], refusal: WouldBlock) -> object:
+    """What a call returns whose time is over: its own answer, a short count, or an error."""
+    if isinstance(verb, Poll):
+        return verb.timed_out()
+    progress = _progress(verb)
+    if progress is None:
+        _would_block(refusal)
+    return progress
 
 
 def _short_count(body: Body, verb: Callable[..., object], error: BaseException) -> object:

@@ -1,0 +1,147 @@
+"""Calls that send and receive on sockets, shaped as in ``socket``."""
+
+from __future__ import annotations
+
+import operator
+
+from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.socket import (
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    MSG_TRUNC,
+    MSG_WAITALL,
+    Message,
+)
+from asyncipc.kernel.transfer import LongWrite, WaitAll
+from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.posix.arguments import not_open, octets, own_table, size_of
+from asyncipc.posix.constants import O_NONBLOCK
+from asyncipc.posix.files import write_long
+from asyncipc.posix.sockets import family_of, socket_of
+from asyncipc.runtime.process import current
+from asyncipc.runtime.syscall import syscall
+
+
+async def send(fd: int, data: Buffer, flags: int = 0) -> int:
+    """send(2): how many bytes of ``data`` were taken; a datagram goes whole.
+
+    Blocks while SO_SNDBUF is full, a stream until all bytes are in; EAGAIN
+    with O_NONBLOCK or MSG_DONTWAIT.  Errors: EBADF, ENOTSOCK, EPIPE (with
+    SIGPIPE on a stream, unless MSG_NOSIGNAL), ECONNREFUSED, ENOTCONN and
+    EMSGSIZE (datagram).  Under cancellation, and when the peer goes, a stream
+    that has moved something returns its count.  Not modelled: MSG_OOB.
+    """
+    entry = own_table().get(operator.index(fd)) or await not_open("send", fd, data, flags)
+    data, flags = octets(data), operator.index(flags)
+    dontwait = bool(flags & MSG_DONTWAIT)
+    if dontwait or len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
+        return await syscall("send", entry, entry.file.send, data, flags, dontwait=dontwait)
+    return await write_long("send", entry, LongWrite(entry.file.send, data, flags))
+
+
+async def recv(fd: int, n: int, flags: int = 0) -> bytes:
+    """recv(2): up to ``n`` bytes of a stream, or one datagram cut to ``n``.
+
+    b"" is the end of a stream.  Blocks while nothing is there; EAGAIN with
+    O_NONBLOCK or MSG_DONTWAIT.  MSG_PEEK takes nothing; MSG_WAITALL waits for
+    all ``n`` bytes of a stream, and under cancellation returns what it has.
+    Errors: EBADF, ENOTSOCK, EINVAL (``n < 0``, MSG_OOB without such data),
+    ECONNRESET once if the peer closed with unread data.
+    """
+    entry = own_table().get(operator.index(fd)) or await not_open("recv", fd, n, flags)
+    size, flags = size_of(n), operator.index(flags)
+    dontwait = bool(flags & MSG_DONTWAIT)
+    if flags & MSG_WAITALL and _waits_for_all(entry.file, flags):
+        return await syscall("recv", entry, WaitAll(entry.file.recv, size, flags))
+    return await syscall("recv", entry, entry.file.recv, size, flags, dontwait=dontwait)
+
+
+async def sendto(fd: int, data: Buffer, address: ProgramAddress, flags: int = 0) -> int:
+    """sendto(2): one datagram to ``address``, whole; its size in bytes.
+
+    A UNIX datagram blocks while the receiver's queue or SO_SNDBUF is full and
+    is never lost; UDP does not block, and a full receiver drops it.  TCP and
+    SEQPACKET take no notice of the address.  Errors: as send, and ENOENT,
+    EACCES, EPROTOTYPE, EPERM (the receiver is connected elsewhere), EISCONN
+    and EOPNOTSUPP (UNIX stream), EINVAL, EAFNOSUPPORT, ENETUNREACH.
+    """
+    entry = own_table().get(operator.index(fd)) or await not_open("sendto", fd, data, address)
+    file, process = entry.file, current().process
+    name = to_kernel(address, family_of(file))
+    data, flags = octets(data), operator.index(flags)
+
+    def verb(data: Buffer, flags: int, _: object, done: int = 0) -> int | WouldBlock:
+        return socket_of(file).sendto(data, flags, name, process, done)
+
+    dontwait = bool(flags & MSG_DONTWAIT)
+    if dontwait or len(data) <= file.whole_max or file.flags & O_NONBLOCK:
+        return await syscall("sendto", entry, verb, data, flags, address, dontwait=dontwait)
+    return await write_long("sendto", entry, LongWrite(verb, data, flags, address))
+
+
+async def recvfrom(fd: int, n: int, flags: int = 0) -> tuple[bytes, SocketName | None]:
+    """recvfrom(2): ``recv``, and the sender's address: None if it has none.
+
+    A datagram is cut to ``n`` bytes and its rest is gone; ``recvmsg`` tells.
+    """
+    message = await _receive("recvfrom", fd, n, flags)
+    return message.data, _name(message)
+
+
+async def recvmsg(
+    fd: int, n: int, ancbufsize: int = 0, flags: int = 0
+) -> tuple[bytes, list[tuple[int, int, bytes]], int, SocketName | None]:
+    """recvmsg(2): (data, ancillary data, flags, address) as ``socket.recvmsg``.
+
+    The flags have MSG_TRUNC if a datagram was longer than ``n``.  Blocks and
+    fails as ``recv`` does.  Not modelled: ancillary data, so that list is empty.
+    """
+    if operator.index(ancbufsize) < 0:
+        raise ValueError("invalid ancillary data buffer length")
+    message = await _receive("recvmsg", fd, n, flags)
+    return message.data, [], message.flags, _name(message)
+
+
+async def recv_into(
+    fd: int, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
+) -> int:
+    """recv(2) into a buffer: how many bytes of it were filled, from its start.
+
+    ``nbytes`` 0: as many as it has room for.  With MSG_TRUNC the answer is a
+    datagram's real length, although only what fits is there.  Blocks and fails
+    as ``recv`` does.
+    """
+    room = memoryview(buffer).cast("B")
+    if nbytes < 0:
+        raise ValueError("negative buffersize in recv_into")
+    if nbytes > len(room):
+        raise ValueError("buffer too small for requested bytes")
+    message = await _receive("recv", fd, nbytes or len(room), flags)
+    room[: len(message.data)] = message.data
+    return message.length if operator.index(flags) & MSG_TRUNC else len(message.data)
+
+
+async def _receive(name: str, fd: int, n: int, flags: int) -> Message:
+    entry = own_table().get(operator.index(fd)) or await not_open(name, fd, n, flags)
+    file, size, flags = entry.file, size_of(n), operator.index(flags)
+    if _waits_for_all(file, flags):
+        data = await syscall(name, entry, WaitAll(file.recv, size, flags))
+        return Message(data, len(data))
+    dontwait = bool(flags & MSG_DONTWAIT)
+
+    def verb(size: int, flags: int) -> Message | WouldBlock:
+        return socket_of(file).recvmsg(size, flags)
+
+    return await syscall(name, entry, verb, size, flags, dontwait=dontwait)
+
+
+def _waits_for_all(file: OpenFile, flags: int) -> bool:
+    """Does MSG_WAITALL hold?  On streams only, and not for who does not wait or only peeks."""
+    impatient = flags & (MSG_DONTWAIT | MSG_PEEK) or file.flags & O_NONBLOCK
+    return bool(flags & MSG_WAITALL) and not impatient and file.is_stream
+
+
+def _name(message: Message) -> SocketName | None:
+    return None if message.address is None else to_program(message.address)

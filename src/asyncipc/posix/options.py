@@ -1,0 +1,49 @@
+"""Calls that read and set socket options, shaped as in ``socket``."""
+
+from __future__ import annotations
+
+import operator
+
+from asyncipc.posix.arguments import own_table
+from asyncipc.posix.sockets import socket_of
+from asyncipc.runtime.syscall import call
+
+
+def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes:
+    """getsockopt(2): an option's value as an integer, or as ``buflen`` bytes at most.
+
+    SOL_SOCKET: SO_ACCEPTCONN, SO_BROADCAST, SO_DOMAIN, SO_ERROR (clears it),
+    SO_KEEPALIVE, SO_LINGER, SO_PEERCRED, SO_PROTOCOL, SO_RCVBUF and SO_SNDBUF
+    (bytes, twice what was asked), SO_RCVLOWAT, SO_RCVTIMEO and SO_SNDTIMEO
+    (struct timeval), SO_REUSEADDR, SO_REUSEPORT, SO_TYPE and others.  Errors:
+    EBADF, ENOTSOCK, ENOPROTOOPT (unknown), EOPNOTSUPP (of another protocol).
+    """
+    file = own_table()[operator.index(fd)].file
+
+    def ask(fd: int, level: int, option: int) -> int | bytes:
+        return socket_of(file).getsockopt(level, option)
+
+    numbers = operator.index(fd), operator.index(level), operator.index(option)
+    value = call("getsockopt", ask, *numbers)
+    if not buflen:
+        return value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True)
+    if isinstance(value, int):
+        value = (value & 0xFFFFFFFF).to_bytes(4, "little")
+    return value[:buflen]
+
+
+def setsockopt(fd: int, level: int, option: int, value: int | bytes) -> None:
+    """setsockopt(2): set an option to an integer, or to the bytes of a struct.
+
+    SO_SNDBUF and SO_RCVBUF: bytes, stored doubled within bounds.  SO_RCVTIMEO
+    and SO_SNDTIMEO: struct timeval.  SO_LINGER: struct linger.  Errors: EBADF,
+    ENOTSOCK, EINVAL, EDOM (microseconds), ENOPROTOOPT, EOPNOTSUPP.
+    """
+    file = own_table()[operator.index(fd)].file
+
+    def change(fd: int, level: int, option: int, value: int | bytes) -> None:
+        socket_of(file).setsockopt(level, option, value)
+
+    numbers = operator.index(fd), operator.index(level), operator.index(option)
+    plain = value if isinstance(value, bytes) else operator.index(value)
+    call("setsockopt", change, *numbers, plain)
