@@ -14,15 +14,26 @@ Start with :func:`run`.
 
 from asyncipc import events, posix
 from asyncipc.errors import Deadlock, TimeFrozen, Unsupported
-from asyncipc.faces.channels import (
-    PipeReceiveChannel,
-    PipeSendChannel,
-    SocketChannel,
-    create_pipe,
-    create_socketpair,
-    open_channel,
+from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel, create_pipe
+from asyncipc.faces.datagram_sockets import (
+    ConnectedUDPChannel,
+    ConnectedUNIXDatagramChannel,
+    UDPChannel,
+    UNIXDatagramChannel,
+    create_connected_udp_socket,
+    create_connected_unix_datagram_socket,
+    create_udp_socket,
+    create_unix_datagram_socket,
 )
+from asyncipc.faces.listeners import ListenerChannel, create_tcp_listener, create_unix_listener
+from asyncipc.faces.open_channel import open_channel
 from asyncipc.faces.open_process import PIPE, ChildProcess, open_process
+from asyncipc.faces.stream_sockets import (
+    SocketChannel,
+    connect_tcp,
+    connect_unix,
+    create_socketpair,
+)
 from asyncipc.faces.trio_stream import trio_stream
 from asyncipc.run import run
 from asyncipc.runtime.fault_plan import Fault
@@ -34,16 +45,29 @@ __all__ = [
     "BlockedReport",
     "BlockedTask",
     "ChildProcess",
+    "ConnectedUDPChannel",
+    "ConnectedUNIXDatagramChannel",
     "Deadlock",
     "Fault",
+    "ListenerChannel",
     "PipeReceiveChannel",
     "PipeSendChannel",
     "Simulation",
     "SocketChannel",
     "TimeFrozen",
+    "UDPChannel",
+    "UNIXDatagramChannel",
     "Unsupported",
+    "connect_tcp",
+    "connect_unix",
+    "create_connected_udp_socket",
+    "create_connected_unix_datagram_socket",
     "create_pipe",
     "create_socketpair",
+    "create_tcp_listener",
+    "create_udp_socket",
+    "create_unix_datagram_socket",
+    "create_unix_listener",
     "current_simulation",
     "events",
     "open_channel",

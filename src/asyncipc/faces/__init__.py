@@ -5,7 +5,8 @@ open file's verb, and an errno into what its users expect.  They must never
 know which machine answers, nor hold state that an endpoint has.
 
 ``asyncipc.posix``: descriptors, as in ``os`` and ``socket``; it stands one
-floor up because that is its public name.  ``channels``: anyio's byte streams.
-``trio_stream``: the same channel as a ``trio.abc`` stream.  ``open_process``:
-fork in a structured form.
+floor up because that is its public name.  ``channels``: what a program holds,
+and pipes as anyio's byte streams; ``stream_sockets``, ``listeners`` and
+``datagram_sockets``: sockets as anyio's.  ``trio_stream``: a channel as a
+``trio.abc`` stream.  ``open_process``: fork in a structured form.
 """

@@ -1,4 +1,4 @@
-"""Channels: pipes and socket pairs as anyio's byte streams.
+"""Channels: what a program holds of a descriptor, and pipes as anyio's byte streams.
 
 A channel owns one descriptor of the process that made it.  It is no good to
 another process: a forked child makes its own with ``open_channel(fd)``.
@@ -15,18 +15,15 @@ import os
 import sys
 import warnings
 from threading import get_ident
-from typing import Final, NoReturn, final
+from typing import NoReturn, final
 
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream
+from anyio.abc import ByteReceiveStream, ByteSendStream
 
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import O_CLOEXEC, OpenFile
-from asyncipc.kernel.pipe import ReadEnd, WriteEnd
 from asyncipc.kernel.readiness import OUT, UNASKED
-from asyncipc.kernel.socket import AF_UNIX, SHUT_WR, SOCK_STREAM
-from asyncipc.kernel.stream import StreamEndpoint
 from asyncipc.kernel.transfer import LongWrite
 from asyncipc.kernel.waitqueue import Watch, WouldBlock
 from asyncipc.runtime.parking import Sleeper
@@ -94,7 +91,7 @@ class Channel:
         self.close()
         await checkpoint()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if not self._entry.open:
             raise ClosedResourceError
 
@@ -115,15 +112,15 @@ class Channel:
         return f"<{type(self).__name__} fd={self.fd} {self.file.describe()}>"
 
 
-def _translate(error: OSError | ClosedMeanwhile) -> NoReturn:
+def translate(error: OSError | ClosedMeanwhile) -> NoReturn:
     """An errno as its users know it: closed by you, or broken by the world."""
     if isinstance(error, ClosedMeanwhile) or error.errno == errno.EBADF:
         raise ClosedResourceError from None
     raise BrokenResourceError from error
 
 
-class _Sending(Channel):
-    """The half that sends."""
+class SendingHalf(Channel):
+    """The half of a byte stream that sends."""
 
     __slots__ = ()
 
@@ -151,17 +148,17 @@ class _Sending(Channel):
                 self._failed(error)
             if sent == len(data):
                 return
-            self._check_open()
+            self.check_open()
             data = memoryview(data)[sent:]
 
     def _failed(self, error: OSError | ClosedMeanwhile) -> NoReturn:
         if self._sent_eof:  # not the world, but this side has broken it
             raise ClosedResourceError from None
-        _translate(error)
+        translate(error)
 
 
-class _Receiving(Channel):
-    """The half that receives."""
+class ReceivingHalf(Channel):
+    """The half of a byte stream that receives."""
 
     __slots__ = ()
 
@@ -185,47 +182,24 @@ class _Receiving(Channel):
             except InterruptedError:
                 continue
             except (OSError, ClosedMeanwhile) as error:
-                _translate(error)
+                translate(error)
             if not data:
                 raise EndOfStream
             return data
 
 
 @final
-class PipeReceiveChannel(_Receiving, ByteReceiveStream):
+class PipeReceiveChannel(ReceivingHalf, ByteReceiveStream):
     """The read end of a pipe."""
 
     __slots__ = ()
 
 
 @final
-class PipeSendChannel(_Sending, ByteSendStream):
+class PipeSendChannel(SendingHalf, ByteSendStream):
     """The write end of a pipe."""
 
     __slots__ = ()
-
-
-@final
-class SocketChannel(_Sending, _Receiving, ByteStream):
-    """One end of a connected stream socket: duplex, each half closes alone."""
-
-    __slots__ = ()
-
-    async def send_eof(self) -> None:
-        """shutdown(2) of the sending half: the peer reads to the end, and may go on sending.
-
-        Twice is once.  ClosedResourceError.
-        """
-        self._check_open()
-        while True:
-            try:
-                await syscall("shutdown", self, self.file.shutdown, SHUT_WR)
-            except InterruptedError:
-                continue
-            except OSError as error:
-                _translate(error)
-            self._sent_eof = True
-            return
 
 
 def create_pipe() -> tuple[PipeReceiveChannel, PipeSendChannel]:
@@ -242,48 +216,13 @@ def create_pipe() -> tuple[PipeReceiveChannel, PipeSendChannel]:
     return PipeReceiveChannel(body, read_end), PipeSendChannel(body, write_end)
 
 
-def create_socketpair() -> tuple[SocketChannel, SocketChannel]:
-    """socketpair(2): two connected UNIX stream sockets, as channels.
-
-    They own the two lowest free descriptors of this process.  EMFILE.
-    """
-    body = current()
-
-    def make(family: int, kind: int) -> tuple[Descriptor, ...]:
-        return body.process.table.open(*body.machine.socketpair(family, kind, 0), cloexec=True)
-
-    one, other = call("socketpair", make, AF_UNIX, SOCK_STREAM)
-    return SocketChannel(body, one), SocketChannel(body, other)
-
-
-def open_channel(fd: int) -> PipeReceiveChannel | PipeSendChannel | SocketChannel:
-    """A channel of a descriptor that this process has, such as one that it inherited.
-
-    The channel owns the descriptor from then on: closing one closes the other.
-    EBADF; TypeError for what is neither a pipe nor a stream socket.
-    """
-    body = current()
-    entry = body.process.table[fd]
-    for kind, channel in _CHANNELS:
-        if isinstance(entry.file, kind):
-            return channel(body, entry)
-    raise TypeError(f"descriptor {fd} is {entry.file.describe()}: no pipe and no stream socket")
-
-
-_CHANNELS: Final = (
-    (ReadEnd, PipeReceiveChannel),
-    (WriteEnd, PipeSendChannel),
-    (StreamEndpoint, SocketChannel),
-)
-
-
-async def wait_writable(channel: _Sending) -> None:
+async def wait_writable(channel: SendingHalf) -> None:
     """poll(2) for POLLOUT on a channel; returns at once when nobody can read any more.
 
     Blocks while the buffer is full.  ClosedResourceError when the channel is
     closed, be it meanwhile.
     """
-    channel._check_open()
+    channel.check_open()
     file = channel.file
     queues = file.queues(OUT)
     refusal = WouldBlock(Watch(queues), file, OUT)
@@ -297,5 +236,5 @@ async def wait_writable(channel: _Sending) -> None:
         except InterruptedError:
             continue
         except (OSError, ClosedMeanwhile) as error:
-            _translate(error)
+            translate(error)
         return

@@ -18,9 +18,9 @@ from asyncipc.faces.channels import (
     RECEIVE_MAX,
     PipeReceiveChannel,
     PipeSendChannel,
-    SocketChannel,
     wait_writable,
 )
+from asyncipc.faces.stream_sockets import SocketChannel
 from asyncipc.kernel.buffers import Buffer
 
 

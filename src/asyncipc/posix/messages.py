@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
+from asyncipc.faces.socket_calls import family_of, socket_of
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.socket import (
@@ -19,7 +20,6 @@ from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.arguments import not_open, octets, own_table, size_of
 from asyncipc.posix.constants import O_NONBLOCK
 from asyncipc.posix.files import write_long
-from asyncipc.posix.sockets import family_of, socket_of
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import syscall
 

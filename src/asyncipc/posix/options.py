@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 
+from asyncipc.faces.socket_calls import socket_of
 from asyncipc.posix.arguments import own_table
-from asyncipc.posix.sockets import socket_of
 from asyncipc.runtime.syscall import call
 
 

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import errno
 import operator
-from collections.abc import Callable
 
 from asyncipc.errors import fail
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
+from asyncipc.faces.socket_calls import acceptor, family_of, socket_of
 from asyncipc.kernel import socket as sockets
-from asyncipc.kernel.address import Address
-from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.socket import Socket
-from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.arguments import not_open, own_table
-from asyncipc.posix.constants import O_NONBLOCK
-from asyncipc.runtime.process import Body, current
+from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
-
-
-def socket_of(file: OpenFile) -> Socket:
-    """ENOTSOCK for what is none."""
-    if not isinstance(file, Socket):
-        fail(errno.ENOTSOCK)
-    return file
-
-
-def family_of(file: OpenFile) -> int:
-    """What its addresses mean; 0 for what is no socket, which the call itself will tell."""
-    return file.family if isinstance(file, Socket) else 0
 
 
 def socket(family: int = sockets.AF_INET, type: int = sockets.SOCK_STREAM, proto: int = 0) -> int:
@@ -99,24 +81,6 @@ async def _accept(name: str, fd: int, flags: int) -> tuple[int, SocketName]:
     body = current()
     accepted, address = await syscall(name, entry, acceptor(body, entry.file, flags))
     return accepted.fd, to_program(address)
-
-
-def acceptor(
-    body: Body, file: OpenFile, flags: int
-) -> Callable[[], tuple[Descriptor, Address] | WouldBlock]:
-    """accept(2) as a verb: a connection for which the table has no room goes on waiting."""
-
-    def take() -> tuple[Descriptor, Address] | WouldBlock:
-        body.process.table.check_room()
-        found = socket_of(file).accept()
-        if isinstance(found, WouldBlock):
-            return found
-        accepted, address = found
-        accepted.flags |= flags & O_NONBLOCK
-        cloexec = bool(flags & sockets.SOCK_CLOEXEC)
-        return body.process.table.open(accepted, cloexec=cloexec)[0], address
-
-    return take
 
 
 async def connect(fd: int, address: ProgramAddress | None) -> None:

@@ -1,0 +1,44 @@
+"""What both faces of a socket, descriptors and channels, do alike."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from asyncipc.errors import fail
+from asyncipc.kernel.address import Address
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
+from asyncipc.kernel.socket import SOCK_CLOEXEC, Socket
+from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.runtime.process import Body
+
+
+def socket_of(file: OpenFile) -> Socket:
+    """ENOTSOCK for what is none."""
+    if not isinstance(file, Socket):
+        fail(errno.ENOTSOCK)
+    return file
+
+
+def family_of(file: OpenFile) -> int:
+    """What its addresses mean; 0 for what is no socket, which the call itself will tell."""
+    return file.family if isinstance(file, Socket) else 0
+
+
+def acceptor(
+    body: Body, file: OpenFile, flags: int
+) -> Callable[[], tuple[Descriptor, Address] | WouldBlock]:
+    """accept(2) as a verb: a connection for which the table has no room goes on waiting."""
+
+    def take() -> tuple[Descriptor, Address] | WouldBlock:
+        body.process.table.check_room()
+        found = socket_of(file).accept()
+        if isinstance(found, WouldBlock):
+            return found
+        accepted, address = found
+        accepted.flags |= flags & O_NONBLOCK
+        cloexec = bool(flags & SOCK_CLOEXEC)
+        return body.process.table.open(accepted, cloexec=cloexec)[0], address
+
+    return take

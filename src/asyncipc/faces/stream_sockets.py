@@ -1,0 +1,191 @@
+"""Connected stream sockets as anyio's socket streams."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, final
+
+from anyio.abc import SocketAttribute, SocketStream
+
+from asyncipc.errors import Unsupported
+from asyncipc.faces.addresses import ProgramAddress, canonical, to_kernel, to_program
+from asyncipc.faces.channels import Channel, ReceivingHalf, SendingHalf, translate
+from asyncipc.faces.socket_calls import socket_of
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.options import SOL_SOCKET
+from asyncipc.kernel.socket import AF_INET, AF_INET6, AF_UNIX, SHUT_WR, SOCK_STREAM
+from asyncipc.runtime.process import Body, current
+from asyncipc.runtime.syscall import call, syscall
+
+AnySocket = TypeVar("AnySocket", bound="SocketLike")
+
+
+class SocketLike(Channel):
+    """What all socket channels have: names, as anyio's extra attributes."""
+
+    __slots__ = ()
+
+    def name(self) -> Any:
+        """getsockname(2), as the standard library writes it."""
+        return to_program(socket_of(self.file).getsockname())
+
+    def peer(self) -> Any:
+        """getpeername(2); OSError (ENOTCONN) without a peer."""
+        return to_program(socket_of(self.file).getpeername())
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        """``SocketAttribute``: family, local and remote address and port.
+
+        Not ``raw_socket``: behind a simulated socket there is none.
+        """
+        attributes: dict[Any, Callable[[], Any]] = {
+            SocketAttribute.family: lambda: socket.AddressFamily(socket_of(self.file).family),
+            SocketAttribute.local_address: lambda: _without_scope(self.name()),
+        }
+        if socket_of(self.file).family != AF_UNIX:
+            attributes[SocketAttribute.local_port] = lambda: self.name()[1]
+        try:
+            peer = self.peer()
+        except OSError:
+            return attributes
+        attributes[SocketAttribute.remote_address] = lambda: _without_scope(peer)
+        if isinstance(peer, tuple):
+            attributes[SocketAttribute.remote_port] = lambda: peer[1]
+        return attributes
+
+    @property
+    def _raw_socket(self) -> socket.socket:
+        raise Unsupported("a simulated socket has no socket.socket behind it")
+
+
+def _without_scope(name: Any) -> Any:
+    """An address as anyio writes it: (host, port) in both families."""
+    return name[:2] if isinstance(name, tuple) else name
+
+
+@final
+class SocketChannel(SocketLike, SendingHalf, ReceivingHalf, SocketStream):
+    """One end of a connected stream socket: duplex, each half closes alone."""
+
+    __slots__ = ()
+
+    async def send_eof(self) -> None:
+        """shutdown(2) of the sending half: the peer reads to the end, and may go on sending.
+
+        Twice is once.  ClosedResourceError.
+        """
+        self.check_open()
+        while True:
+            try:
+                await syscall("shutdown", self, self.file.shutdown, SHUT_WR)
+            except InterruptedError:
+                continue
+            except OSError as error:
+                translate(error)
+            self._sent_eof = True
+            return
+
+
+def create_socketpair() -> tuple[SocketChannel, SocketChannel]:
+    """socketpair(2): two connected UNIX stream sockets, as channels.
+
+    They own the two lowest free descriptors of this process.  EMFILE.
+    """
+    body = current()
+
+    def make(family: int, kind: int) -> tuple[Descriptor, ...]:
+        return body.process.table.open(*body.machine.socketpair(family, kind, 0), cloexec=True)
+
+    one, other = call("socketpair", make, AF_UNIX, SOCK_STREAM)
+    return SocketChannel(body, one), SocketChannel(body, other)
+
+
+async def connect_unix(path: str | bytes | os.PathLike[str]) -> SocketChannel:
+    """socket(2), connect(2): a stream to the UNIX listener at ``path``.
+
+    bytes that begin with NUL are an abstract name.  Blocks while the backlog
+    is full.  Under cancellation no socket is left.  Errors: FileNotFoundError,
+    ConnectionRefusedError, PermissionError, OSError (EPROTOTYPE).
+    """
+    return await _connect(AF_UNIX, path)
+
+
+async def connect_tcp(
+    remote_host: str, remote_port: int, *, local_host: str | None = None
+) -> SocketChannel:
+    """socket(2), connect(2): a TCP stream to a host, by its number.
+
+    ``local_host``: the address to come from.  Blocks until the handshake is
+    over.  Under cancellation no socket is left.  Errors:
+    ConnectionRefusedError, TimeoutError, OSError (EADDRNOTAVAIL, ENETUNREACH).
+    """
+    family = family_of_host(remote_host)
+    local = None if local_host is None else (local_host, 0)
+    return await _connect(family, (remote_host, remote_port), local)
+
+
+def family_of_host(host: str) -> int:
+    """AF_INET6 for an IPv6 number, AF_INET for all else."""
+    return AF_INET6 if ":" in canonical(host, AF_INET) else AF_INET
+
+
+async def _connect(
+    family: int, address: ProgramAddress, local: ProgramAddress | None = None
+) -> SocketChannel:
+    channel = new_socket(SocketChannel, family, SOCK_STREAM)
+    try:
+        if local is not None:
+            bind(channel, local)
+        await connect(channel, address)
+    except BaseException:
+        channel.close()
+        raise
+    return channel
+
+
+# -- steps that all socket channels share
+
+
+def new_socket(
+    channel: Callable[[Body, Descriptor], AnySocket], family: int, kind: int
+) -> AnySocket:
+    """socket(2), as a channel of the given class."""
+    body = current()
+
+    def make(family: int, kind: int, protocol: int) -> Descriptor:
+        table = body.process.table
+        table.check_room()
+        return table.open(body.machine.socket(family, kind, protocol), cloexec=True)[0]
+
+    return channel(body, call("socket", make, family, kind, 0))
+
+
+def bind(channel: SocketLike, address: ProgramAddress) -> None:
+    """bind(2)"""
+    own, process = socket_of(channel.file), current().process
+    name = to_kernel(address, own.family)
+    call("bind", lambda fd, _: own.bind(process, name), channel.fd, address)
+
+
+def switch_on(channel: SocketLike, option: int) -> None:
+    """setsockopt(2) of a switch at the level SOL_SOCKET."""
+    own = socket_of(channel.file)
+
+    def change(fd: int, level: int, option: int, value: int) -> None:
+        own.setsockopt(level, option, value)
+
+    call("setsockopt", change, channel.fd, SOL_SOCKET, option, 1)
+
+
+async def connect(channel: SocketLike, address: ProgramAddress) -> None:
+    """connect(2), again after a handled signal: it has gone on meanwhile."""
+    own, process = socket_of(channel.file), current().process
+    name = to_kernel(address, own.family)
+    while True:
+        try:
+            return await syscall("connect", channel, lambda _: own.connect(process, name), address)
+        except InterruptedError:
+            continue
