@@ -3,7 +3,32 @@
 Each runs by itself (``python demos/pipe.py``) and as ``asyncipc demo pipe``.
 A demo is a module whose docstring begins with its summary; ``main`` is the
 simulated program, and ``run(backend, seed)`` shows it and returns an exit
-status.
+status; :mod:`asyncipc.cli.showing` does the showing.  Demos of a mistake show
+how it fails, and then ``corrected``, the program that does not.
 """
 
-READING_ORDER = ("pipe", "duplex", "bounded", "unclosed", "both_send")
+READING_ORDER = (
+    # how messages pass
+    "pipe",
+    "half_duplex",
+    "duplex",
+    "bounded",
+    "boundaries",
+    "fifo",
+    "datagram",
+    "stream",
+    "backlog",
+    "clients",
+    "lost",
+    "signals",
+    # what goes wrong, why, and what helps
+    "unclosed",
+    "both_send",
+    "partial_read",
+    "end_of_file",
+    "truncated",
+    "sigpipe",
+    "stale_path",
+    "time_wait",
+    "zombie",
+)

@@ -1,4 +1,4 @@
-"""Two processes that both send before they read wait for each other.
+"""Two processes that send before they read wait for each other.
 
 Each wants to send more than a socket holds, and neither reads before all of
 it is sent: both buffers fill up, and both sleep.  It is enough that one of the
@@ -6,12 +6,9 @@ two reads first.
 """
 
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Literal
 
-import asyncipc
+from asyncipc.cli.showing import Backend, show, show_deadlock
 from asyncipc.posix import close, fork, recv, send, socketpair, waitpid, write
-from asyncipc.trace.transcript import Transcript
 
 STDOUT = 1
 LETTER = b"a long letter, " * 20_000
@@ -50,23 +47,10 @@ async def read_letter(sock: int) -> None:
     await write(STDOUT, b"got a letter of %d bytes\n" % received)
 
 
-def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
-    def show(program: Callable[[], Awaitable[None]]) -> None:
-        transcript = Transcript()
-        asyncipc.run(
-            program, backend=backend, seed=seed, observers=[transcript], console=transcript.output
-        )
-
-    print(f"{__doc__}\nBoth send first:\n")
-    try:
-        show(main)
-    except asyncipc.Deadlock as deadlock:
-        print(f"\nDeadlock: {deadlock}")
-    else:
-        return 1  # the demo has failed to fail
-
-    print("\nThe child reads first:\n")
-    show(corrected)
+def run(backend: Backend = "trio", seed: int | None = None) -> int:
+    print(__doc__)
+    show_deadlock(main, backend, seed, "Both send first")
+    show(corrected, backend, seed, "The child reads first")
     return 0
 
 

@@ -5,14 +5,11 @@ has been read: the reader's first half page does not help the writer yet.
 """
 
 import sys
-from typing import Literal
 
 import anyio
 
-import asyncipc
+from asyncipc.cli.showing import Backend, look, show
 from asyncipc.posix import F_GETPIPE_SZ, close, fcntl, fork, pipe, read, waitpid, write
-from asyncipc.trace.tables import picture
-from asyncipc.trace.transcript import Transcript
 
 PAGE = 4096
 
@@ -43,17 +40,9 @@ async def child(read_end: int, write_end: int) -> None:
     close(write_end)
 
 
-def look(moment: str) -> None:
-    """Draw the descriptor tables of all processes."""
-    print(f"\n{picture(asyncipc.current_simulation(), moment)}")
-
-
-def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
+def run(backend: Backend = "trio", seed: int | None = None) -> int:
     print(__doc__)
-    transcript = Transcript()
-    asyncipc.run(
-        main, backend=backend, seed=seed, observers=[transcript], console=transcript.output
-    )
+    show(main, backend, seed)
     return 0
 
 

@@ -6,14 +6,11 @@ hear the answer, the parent shuts only its sending half.
 
 import sys
 from socket import SHUT_WR
-from typing import Literal
 
 import anyio
 
-import asyncipc
+from asyncipc.cli.showing import Backend, look, show
 from asyncipc.posix import close, fork, recv, send, shutdown, socketpair, waitpid, write
-from asyncipc.trace.tables import picture
-from asyncipc.trace.transcript import Transcript
 
 STDOUT = 1
 
@@ -34,7 +31,7 @@ async def main() -> None:
 
 async def child(mine: int, parents: int) -> None:
     close(parents)
-    print(f"\n{picture(asyncipc.current_simulation(), 'the question has come')}")
+    look("the question has come")
 
     question = await receive_all(mine)
     left, right = question.removesuffix(b" = ?").split(b" * ")
@@ -51,12 +48,9 @@ async def receive_all(sock: int) -> bytes:
     return received
 
 
-def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
+def run(backend: Backend = "trio", seed: int | None = None) -> int:
     print(__doc__)
-    transcript = Transcript()
-    asyncipc.run(
-        main, backend=backend, seed=seed, observers=[transcript], console=transcript.output
-    )
+    show(main, backend, seed)
     return 0
 
 

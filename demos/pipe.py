@@ -7,14 +7,11 @@ the write end become the end of the file for the reader.
 """
 
 import sys
-from typing import Literal
 
 import anyio
 
-import asyncipc
+from asyncipc.cli.showing import Backend, look, show
 from asyncipc.posix import close, fork, pipe, read, waitpid, write
-from asyncipc.trace.tables import picture
-from asyncipc.trace.transcript import Transcript
 
 STDOUT = 1
 
@@ -42,17 +39,9 @@ async def child(read_end: int, write_end: int) -> None:
     close(write_end)
 
 
-def look(moment: str) -> None:
-    """Draw the descriptor tables of all processes."""
-    print(f"\n{picture(asyncipc.current_simulation(), moment)}")
-
-
-def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
+def run(backend: Backend = "trio", seed: int | None = None) -> int:
     print(__doc__)
-    transcript = Transcript()
-    asyncipc.run(
-        main, backend=backend, seed=seed, observers=[transcript], console=transcript.output
-    )
+    show(main, backend, seed)
     return 0
 
 

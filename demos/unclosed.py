@@ -6,12 +6,9 @@ real program hangs; the simulated one knows that nobody can ever go on.
 """
 
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Literal
 
-import asyncipc
+from asyncipc.cli.showing import Backend, show, show_deadlock
 from asyncipc.posix import close, fork, pipe, read, waitpid, write
-from asyncipc.trace.transcript import Transcript
 
 STDOUT = 1
 
@@ -41,23 +38,10 @@ async def child(read_end: int, write_end: int) -> None:
     close(write_end)
 
 
-def run(backend: Literal["trio", "asyncio"] = "trio", seed: int | None = None) -> int:
-    def show(program: Callable[[], Awaitable[None]]) -> None:
-        transcript = Transcript()
-        asyncipc.run(
-            program, backend=backend, seed=seed, observers=[transcript], console=transcript.output
-        )
-
-    print(f"{__doc__}\nThe parent keeps its write end open:\n")
-    try:
-        show(main)
-    except asyncipc.Deadlock as deadlock:
-        print(f"\nDeadlock: {deadlock}")
-    else:
-        return 1  # the demo has failed to fail
-
-    print("\nThe parent closes it before it reads:\n")
-    show(corrected)
+def run(backend: Backend = "trio", seed: int | None = None) -> int:
+    print(__doc__)
+    show_deadlock(main, backend, seed, "The parent keeps its write end open")
+    show(corrected, backend, seed, "The parent closes it before it reads")
     return 0
 
 

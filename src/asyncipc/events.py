@@ -68,7 +68,8 @@ class ProcessLife:
 
     ``change`` is one of ``born``, ``exec``, ``stopped``, ``continued``,
     ``exited``, ``killed``, ``reaped``; ``detail`` is the parent's pid, the
-    program's name, the signal or the exit code.
+    program's name, the signal or the exit code.  ``signal``: a handler is
+    called; ``detail`` is "number si_code si_pid si_uid".
     """
 
     seq: int

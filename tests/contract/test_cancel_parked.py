@@ -17,6 +17,7 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
+from asyncipc.faces.fifo import open_fifo
 from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.signals import SIGKILL
 from asyncipc.kernel.socket import (
@@ -149,6 +150,49 @@ async def sleeping_poll() -> Case:
     return Case(lambda: posix.poll([(r, IN)]), check)
 
 
+async def sleeping_select() -> Case:
+    r, w = posix.pipe()
+
+    async def check() -> None:
+        await posix.write(w, b"kept")
+        assert await posix.select([r], [], []) == ([r], [], [])
+        assert await posix.read(r, 9) == b"kept"
+
+    return Case(lambda: posix.select([r], [], []), check)
+
+
+async def sleeping_open_to_read() -> Case:
+    posix.mkfifo("f")
+    return Case(lambda: posix.open("f", os.O_RDONLY), no_reader_is_half_open)
+
+
+async def sleeping_open_to_write() -> Case:
+    posix.mkfifo("f")
+    return Case(lambda: posix.open("f", os.O_WRONLY), no_writer_is_half_open)
+
+
+async def sleeping_fifo_channel_to_receive() -> Case:
+    posix.mkfifo("f")
+    return Case(lambda: open_fifo("f", "r"), no_reader_is_half_open)
+
+
+async def sleeping_fifo_channel_to_send() -> Case:
+    posix.mkfifo("f")
+    return Case(lambda: open_fifo("f", "w"), no_writer_is_half_open)
+
+
+async def no_reader_is_half_open() -> None:
+    with pytest.raises(OSError, match="No such device or address"):
+        await posix.open("f", os.O_WRONLY | os.O_NONBLOCK)
+    assert await posix.open("f", os.O_RDWR) == 3
+
+
+async def no_writer_is_half_open() -> None:
+    r = await posix.open("f", os.O_RDONLY | os.O_NONBLOCK)
+    assert r == 3
+    assert await posix.read(r, 1) == b"", "no EAGAIN: nobody could still write"
+
+
 async def sleeping_waitpid() -> Case:
     async def child() -> None:
         await anyio.sleep(1000)
@@ -232,6 +276,11 @@ MAKERS = [
     sleeping_datagram_recv,
     sleeping_datagram_send,
     sleeping_poll,
+    sleeping_select,
+    sleeping_open_to_read,
+    sleeping_open_to_write,
+    sleeping_fifo_channel_to_receive,
+    sleeping_fifo_channel_to_send,
     sleeping_waitpid,
     sleeping_channel_receive,
     sleeping_channel_send,

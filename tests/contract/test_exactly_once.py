@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 from asyncipc import posix
 from asyncipc.kernel.buffers import ByteQueue
 from asyncipc.kernel.signals import SIGKILL
+from asyncipc.kernel.socket import AF_INET, AF_UNIX
 
 Run = Callable[..., Any]
+Kind = Literal["pipe", "fifo", "socketpair", "unix", "tcp"]
 WRITERS_MAX = 4
 TURN = 61  # places of a byte; a prime, so that a lost or moved page shows
 
@@ -49,7 +51,7 @@ class Reader:
 class Plan:
     seed: int
     quantum: int
-    kind: Literal["pipe", "socketpair"]
+    kind: Kind
     writers: tuple[Writer, ...]
     readers: tuple[Reader, ...]
 
@@ -74,7 +76,7 @@ plans = st.builds(
     Plan,
     seed=st.integers(0, 1000),
     quantum=st.sampled_from([1, 2, 32]),
-    kind=st.sampled_from(["pipe", "socketpair"]),
+    kind=st.sampled_from(["pipe", "fifo", "socketpair", "unix", "tcp"]),
     writers=st.lists(writers, min_size=1, max_size=WRITERS_MAX).map(tuple),
     readers=st.lists(readers, min_size=0, max_size=4).map(tuple),
 )
@@ -87,6 +89,29 @@ def stream_of(writer: int, start: int, size: int) -> bytes:
     return (turn * (size // TURN + 2))[first : first + size]
 
 
+async def open_ends(kind: Kind) -> tuple[int, int]:
+    """The reading and the writing end of a byte stream."""
+    if kind == "pipe":
+        return posix.pipe()
+    if kind == "socketpair":
+        return posix.socketpair()
+    if kind == "fifo":
+        posix.mkfifo("/tmp/fifo")
+        r = await posix.open("/tmp/fifo", posix.O_RDONLY | posix.O_NONBLOCK)
+        w = await posix.open("/tmp/fifo", posix.O_WRONLY)
+        posix.set_blocking(r, True)
+        return r, w
+    address: str | tuple[str, int] = "/tmp/server" if kind == "unix" else ("127.0.0.1", 7)
+    family = AF_UNIX if kind == "unix" else AF_INET
+    listener, w = posix.socket(family), posix.socket(family)
+    posix.bind(listener, address)
+    posix.listen(listener, 1)
+    await posix.connect(w, address)
+    r, _ = await posix.accept(listener)
+    posix.close(listener)
+    return r, w
+
+
 class Program:
     """One plan at work, with the ledgers that are compared at its end."""
 
@@ -97,7 +122,7 @@ class Program:
 
     async def main(self) -> None:
         plan = self.plan
-        r, w = posix.pipe() if plan.kind == "pipe" else posix.socketpair()
+        r, w = await open_ends(plan.kind)
         for number, writer in enumerate(plan.writers):
             posix.fork(self._write, number, writer, r, w)
         pids = [(posix.fork(self._read, reader, r, w), reader) for reader in plan.readers]

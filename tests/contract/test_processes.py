@@ -11,7 +11,7 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.kernel import WCONTINUED, WNOHANG, WUNTRACED
+from asyncipc.kernel.children import WCONTINUED, WNOHANG, WUNTRACED
 from asyncipc.kernel.readiness import IN
 from asyncipc.kernel.signals import (
     SIGCHLD,

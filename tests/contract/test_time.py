@@ -48,6 +48,18 @@ def test_sleepers_wake_in_the_order_of_their_times(run: Run) -> None:
     assert order == [0.1, 0.2, 0.3, 7.0]
 
 
+def test_a_deadline_between_two_nanoseconds_is_met_by_the_later(run: Run) -> None:
+    """0.021 + 0.03 is a little more than 0.051, which no clock of nanoseconds shows."""
+
+    async def main() -> float:
+        await anyio.sleep(0.021)
+        with anyio.move_on_after(0.03):
+            await anyio.sleep_forever()
+        return anyio.current_time()
+
+    assert run(main, step_limit=1000) == 0.051000001
+
+
 def test_a_poll_times_out_exactly_then(run: Run) -> None:
     async def main() -> None:
         r, _ = posix.pipe()

@@ -12,11 +12,13 @@ import trio.testing
 import asyncipc
 from asyncipc import Simulation, trio_stream
 from asyncipc.faces.trio_stream import TrioReceiveStream, TrioSendStream, TrioStream
+from asyncipc.kernel.waitqueue import WouldBlock
 from tests.conftest import Leftovers
 
 pytestmark = pytest.mark.usefixtures("leftovers")
 
 PipePair = tuple[TrioSendStream, TrioReceiveStream]
+Maker = Callable[[], Awaitable[tuple[TrioStream, TrioStream]]]
 Stapled = trio.StapledStream[TrioSendStream, TrioReceiveStream]
 
 
@@ -41,6 +43,33 @@ async def make_clogged_socketpair() -> tuple[TrioStream, TrioStream]:
     for stream in (one, other):
         await stream.send_all(bytes(219264))
     return one, other
+
+
+async def make_unix() -> tuple[TrioStream, TrioStream]:
+    """Through a listener on an abstract name."""
+    name = b"\0streams"
+    async with await asyncipc.create_unix_listener(name, backlog=0) as listener:
+        client = await asyncipc.connect_unix(name)
+        return trio_stream(client), trio_stream(await listener.accept())
+
+
+async def make_tcp() -> tuple[TrioStream, TrioStream]:
+    async with await asyncipc.create_tcp_listener(local_host="127.0.0.1") as listener:
+        client = await asyncipc.connect_tcp(*listener.name())
+        return trio_stream(client), trio_stream(await listener.accept())
+
+
+def clogged(make: Maker) -> Maker:
+    """The same pair with both directions full."""
+
+    async def make_clogged() -> tuple[TrioStream, TrioStream]:
+        pair = await make()
+        for stream in pair:
+            while not isinstance(stream.channel.file.write(bytes(65536)), WouldBlock):
+                pass
+        return pair
+
+    return make_clogged
 
 
 async def make_stapled_pipes() -> tuple[Stapled, Stapled]:
@@ -81,6 +110,16 @@ def test_a_socketpair_passes_check_half_closeable_stream() -> None:
     in_a_simulation(
         lambda: trio.testing.check_half_closeable_stream(make_socketpair, make_clogged_socketpair)
     )
+
+
+@pytest.mark.parametrize("make", [make_unix, make_tcp])
+def test_a_connected_socket_passes_check_two_way_stream(make: Maker) -> None:
+    in_a_simulation(lambda: trio.testing.check_two_way_stream(make, clogged(make)))
+
+
+@pytest.mark.parametrize("make", [make_unix, make_tcp])
+def test_a_connected_socket_passes_check_half_closeable_stream(make: Maker) -> None:
+    in_a_simulation(lambda: trio.testing.check_half_closeable_stream(make, clogged(make)))
 
 
 def test_a_pair_of_pipes_passes_check_two_way_stream() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 
+from asyncipc.errors import errno_name
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.waitqueue import WouldBlock
 
@@ -28,7 +28,7 @@ def failure(call: Callable[..., object], *args: object) -> str:
     try:
         call(*args)
     except OSError as error:
-        return errno.errorcode[error.errno or 0]
+        return errno_name(error.errno or 0)
     return "no error"
 
 

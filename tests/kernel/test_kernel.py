@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from asyncipc.kernel.console import Console
-from asyncipc.kernel.kernel import (
+from asyncipc.kernel.children import (
     CONTINUED_STATUS,
+    P_ALL,
+    P_PGID,
+    P_PID,
     WCONTINUED,
+    WEXITED,
     WNOHANG,
+    WNOWAIT,
     WUNTRACED,
-    Kernel,
-    exit_status,
 )
+from asyncipc.kernel.console import Console
+from asyncipc.kernel.kernel import Kernel, exit_status
 from asyncipc.kernel.process import Process, State
 from asyncipc.kernel.signals import (
+    CLD_EXITED,
+    CLD_STOPPED,
+    DEFAULT,
+    IGNORE,
     SIGCHLD,
     SIGCONT,
     SIGKILL,
@@ -22,7 +30,8 @@ from asyncipc.kernel.signals import (
     SIGSTOP,
     SIGTERM,
     SIGTSTP,
-    Disposition,
+    SignalInfo,
+    bit,
 )
 from tests.kernel.helpers import failure, refused, sleep_in
 
@@ -44,15 +53,17 @@ def test_the_first_process_is_pid_2_and_inits_child(kernel: Kernel, parent: Proc
     assert [entry.fd for entry in parent.table] == [0, 1, 2]
 
 
-def test_a_child_inherits_group_and_dispositions_and_no_pending_signal(
+def test_a_child_inherits_group_dispositions_and_mask_and_no_pending_signal(
     kernel: Kernel, parent: Process
 ) -> None:
-    kernel.set_disposition(parent, SIGTERM, Disposition.IGNORE)
-    parent.pending.add(SIGTSTP)
+    kernel.set_action(parent, SIGTERM, IGNORE)
+    parent.main.block(bit(SIGTSTP))
+    kernel.signal(parent, SIGTSTP)
     child = kernel.fork(parent, "child")
     assert (child.parent, child.group) == (parent, parent.group)
-    assert child.disposition(SIGTERM) is Disposition.IGNORE
-    assert not child.pending
+    assert child.action(SIGTERM) == IGNORE
+    assert child.main.mask == parent.main.mask
+    assert (parent.pending.bits, child.pending.bits) == (bit(SIGTSTP), 0)
 
 
 def test_an_end_closes_the_table_in_that_moment_and_leaves_a_zombie(
@@ -147,7 +158,7 @@ def test_ignoring_a_signal_discards_a_pending_one(kernel: Kernel, parent: Proces
     child = kernel.fork(parent, "child")
     kernel.signal(child, SIGSTOP)
     kernel.signal(child, SIGTERM)
-    kernel.set_disposition(child, SIGTERM, Disposition.IGNORE)
+    kernel.set_action(child, SIGTERM, IGNORE)
     kernel.signal(child, SIGCONT)
     assert child.state is State.RUNNING
 
@@ -198,7 +209,7 @@ def test_a_group_of_zombies_still_exists(kernel: Kernel, parent: Process) -> Non
 
 
 def test_who_ignores_sigchld_has_no_zombies(kernel: Kernel, parent: Process) -> None:
-    kernel.set_disposition(parent, SIGCHLD, Disposition.IGNORE)
+    kernel.set_action(parent, SIGCHLD, IGNORE)
     child, other = kernel.fork(parent, "child"), kernel.fork(parent, "other")
     waiter, _ = sleep_in(kernel.waitpid, parent, -1, 0)
     kernel.end(child, 0)
@@ -211,9 +222,8 @@ def test_who_ignores_sigchld_has_no_zombies(kernel: Kernel, parent: Process) -> 
 
 def test_sigkill_and_sigstop_cannot_be_ignored(kernel: Kernel, parent: Process) -> None:
     for number in (SIGKILL, SIGSTOP, 0, 65):
-        assert failure(kernel.set_disposition, parent, number, Disposition.IGNORE) == "EINVAL"
-    former = kernel.set_disposition(parent, SIGPIPE, Disposition.DEFAULT)
-    assert former is Disposition.IGNORE
+        assert failure(kernel.set_action, parent, number, IGNORE) == "EINVAL"
+    assert kernel.set_action(parent, SIGPIPE, DEFAULT) == IGNORE
 
 
 def test_a_fork_bomb_meets_eagain_and_makes_no_process(kernel: Kernel, parent: Process) -> None:
@@ -235,11 +245,89 @@ def test_exec_closes_what_is_marked_and_keeps_ignored_signals(
     kernel: Kernel, parent: Process
 ) -> None:
     parent.table.open(*kernel.pipe(0), cloexec=True)
-    kernel.set_disposition(parent, SIGTERM, Disposition.IGNORE)
+    kernel.set_action(parent, SIGTERM, IGNORE)
     kernel.execute(parent, "other")
     assert [entry.fd for entry in parent.table] == [0, 1, 2]
-    assert (parent.name, parent.disposition(SIGTERM)) == ("other", Disposition.IGNORE)
+    assert (parent.name, parent.action(SIGTERM)) == ("other", IGNORE)
 
 
 def test_exit_keeps_eight_bits() -> None:
     assert [exit_status(code) for code in (0, 7, 256, 300, -1)] == [0, 1792, 0, 11264, 65280]
+
+
+def test_waitid_tells_a_childs_news_as_sigchld_does(kernel: Kernel, parent: Process) -> None:
+    child = kernel.fork(parent, "child")
+    assert kernel.waitid(parent, P_PID, child.pid, WEXITED | WNOHANG) is None
+    assert refused(kernel.waitid, parent, P_ALL, 0, WEXITED)
+    kernel.signal(child, SIGSTOP)
+    stopped = SignalInfo(SIGCHLD, CLD_STOPPED, child.pid, si_status=SIGSTOP)
+    assert kernel.waitid(parent, P_PGID, 0, WUNTRACED) == stopped
+    kernel.signal(child, SIGCONT)
+    kernel.end(child, exit_status(7))
+    exited = SignalInfo(SIGCHLD, CLD_EXITED, child.pid, si_status=7)
+    assert kernel.waitid(parent, P_ALL, 0, WEXITED | WNOWAIT) == exited
+    assert kernel.waitid(parent, P_ALL, 0, WEXITED) == exited
+    assert failure(kernel.waitid, parent, P_ALL, 0, WEXITED) == "ECHILD"
+
+
+def test_waitid_wants_to_know_what_for(kernel: Kernel, parent: Process) -> None:
+    kernel.fork(parent, "child")
+    for wrong in ((P_ALL, 0, WNOHANG), (P_PID, 0, WEXITED), (9, 0, WEXITED), (P_ALL, 0, 1 << 20)):
+        assert failure(kernel.waitid, parent, *wrong) == "EINVAL"
+    assert failure(kernel.waitid, parent, P_PGID, 1, WEXITED) == "ECHILD"
+
+
+def test_orphans_and_zombies_go_to_the_nearest_subreaper(kernel: Kernel, parent: Process) -> None:
+    parent.subreaper = True
+    child = kernel.fork(parent, "child")
+    living, dead = kernel.fork(child, "living"), kernel.fork(child, "dead")
+    kernel.end(dead, exit_status(3))
+    kernel.end(child, 0)
+    assert (living.parent, dead.parent) == (parent, parent)
+    assert kernel.waitpid(parent, dead.pid, 0) == (dead.pid, 3 << 8)
+
+
+def test_a_stopped_group_that_is_orphaned_is_hung_up_and_goes_on(
+    kernel: Kernel, parent: Process
+) -> None:
+    shell = kernel.fork(parent, "shell")
+    job, other = kernel.fork(shell, "job"), kernel.fork(shell, "other")
+    for member in (job, other):
+        kernel.groups.setpgid(shell, member.pid, job.pid)
+    kernel.set_action(other, 1, IGNORE)  # SIGHUP
+    for member in (job, other):
+        kernel.signal(member, SIGTSTP)
+    kernel.end(shell, 0)
+    assert (job.alive, other.state) == (False, State.RUNNING)
+
+
+def test_groups_and_sessions_have_linuxs_errors(kernel: Kernel, parent: Process) -> None:
+    setpgid, setsid = kernel.groups.setpgid, kernel.groups.setsid
+    child, other = kernel.fork(parent, "child"), kernel.fork(parent, "other")
+    assert failure(setpgid, parent, 0, 0) == "EPERM"  # a session's leader
+    assert failure(setpgid, parent, child.pid, -1) == "EINVAL"
+    assert failure(setpgid, parent, 99, 0) == "ESRCH"
+    assert failure(setpgid, child, other.pid, 0) == "ESRCH"
+    assert failure(setpgid, parent, child.pid, 99) == "EPERM"
+    assert setsid(other) == other.pid == other.group
+    assert failure(setpgid, parent, other.pid, 0) == "EPERM"
+    assert failure(setpgid, child, 0, other.pid) == "EPERM"
+    setpgid(parent, child.pid, child.pid)
+    assert failure(setsid, child) == "EPERM"
+    kernel.execute(child, "program")
+    assert failure(setpgid, parent, child.pid, parent.group) == "EACCES"
+    setpgid(child, 0, parent.group)
+    assert child.group == parent.group
+
+
+def test_who_is_not_root_signals_its_own_only(kernel: Kernel, parent: Process) -> None:
+    child, other = kernel.fork(parent, "child"), kernel.fork(parent, "other")
+    child.uid = 1000
+    assert failure(kernel.kill, child, other.pid, 0) == "EPERM"
+    assert failure(kernel.kill, child, other.pid, SIGTERM) == "EPERM"
+    kernel.kill(child, other.pid, SIGCONT)  # the same session
+    kernel.groups.setsid(other)
+    assert failure(kernel.kill, child, other.pid, SIGCONT) == "EPERM"
+    other.uid = 1000
+    kernel.kill(child, -1, SIGTERM)
+    assert (parent.alive, child.alive, other.alive) == (True, True, False)

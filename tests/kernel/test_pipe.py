@@ -4,18 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncipc.errors import BrokenPipeSignal, Unsupported
+from asyncipc.errors import BrokenPipeSignal
+from asyncipc.kernel import pipe as pipes
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.openfile import O_DIRECT
-from asyncipc.kernel.pipe import PIPE_MAX_SIZE, Pipe, ReadEnd, WriteEnd
+from asyncipc.kernel.openfile import O_DIRECT, O_WRONLY
+from asyncipc.kernel.pipe import PIPE_MAX_SIZE, ReadEnd, WriteEnd
 from asyncipc.kernel.readiness import ERR, HUP, READABLE, WRITABLE
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 
 def new_pipe() -> tuple[ReadEnd, WriteEnd]:
-    pipe = Pipe(Kernel())
-    hold(pipe.read_end, pipe.write_end)
-    return pipe.read_end, pipe.write_end
+    r, w = pipes.new_pipe(Kernel())
+    hold(r, w)
+    return r, w
 
 
 def fill(write_end: WriteEnd, size: int) -> list[int]:
@@ -208,11 +209,83 @@ def test_both_ends_have_one_name_and_wake_each_other() -> None:
     assert w.wakers(WRITABLE) == (r,)
 
 
-def test_packet_mode_is_refused_by_name() -> None:
-    with pytest.raises(Unsupported, match="O_DIRECT"):
-        new_pipe()[1].allow_flags(O_DIRECT)
-    with pytest.raises(Unsupported, match="O_DIRECT"):
-        Kernel().pipe(O_DIRECT)
+def packet_pipe() -> tuple[ReadEnd, WriteEnd]:
+    r, w = new_pipe()
+    w.flags |= O_DIRECT
+    return r, w
+
+
+def test_a_packet_is_read_alone_and_what_is_not_taken_of_it_is_lost() -> None:
+    r, w = packet_pipe()
+    assert (w.write(b"hello"), w.write(b"ab")) == (5, 2)
+    assert r.unread() == 7
+    assert (r.read(3), r.read(9)) == (b"hel", b"ab")
+    assert refused(r.read, 1)
+    assert r.unread() == 0
+
+
+def test_a_long_write_is_split_into_packets_of_one_page() -> None:
+    r, w = packet_pipe()
+    w.write(b"x" * 5000)
+    assert [len(r.read(10_000)) for _ in range(2)] == [4096, 904]  # type: ignore[arg-type]
+
+
+def test_as_many_packets_fit_as_there_are_slots_and_a_read_makes_room_for_one() -> None:
+    r, w = packet_pipe()
+    assert len(fill(w, 1)) == 16
+    assert not w.poll() & WRITABLE
+    writer, _ = sleep_in(w.write, b"x")
+    r.read(1)
+    assert writer.wakes == 1
+
+
+def test_packet_mode_is_looked_at_per_write_and_a_page_before_it_still_takes_a_tail() -> None:
+    r, w = new_pipe()
+    w.write(b"abc")
+    w.flags |= O_DIRECT
+    w.write(b"def")
+    w.write(b"x" * 4096)
+    w.write(b"pac")
+    w.flags &= ~O_DIRECT
+    w.write(b"kl")
+    w.write(b"mn")
+    assert r.read(4) == b"abcd"
+    assert r.read(2) == b"ef", "a packet that a read does not reach stays whole"
+    assert r.read(5000) == b"x" * 4096
+    assert (r.read(9), r.read(9)) == (b"pac", b"klmn")
+
+
+def test_a_read_takes_bytes_in_front_of_a_packet_and_ends_with_it() -> None:
+    r, w = new_pipe()
+    w.write(b"a" * 4096)
+    w.flags |= O_DIRECT
+    w.write(b"bcd")
+    w.write(b"efg")
+    assert r.read(4098) == b"a" * 4096 + b"bc"
+    assert r.read(100) == b"efg"
+
+
+def test_the_end_that_writes_carries_the_flag_of_packet_mode() -> None:
+    r, w = Kernel().pipe(O_DIRECT)
+    assert (r.flags, w.flags) == (0, O_WRONLY | O_DIRECT)
+
+
+@given(st.lists(st.integers(-6000, 6000)))
+def test_packets_never_mix(steps: list[int]) -> None:
+    r, w = packet_pipe()
+    packets: list[bytes] = []
+    for number, step in enumerate(steps):
+        if step > 0:
+            data = bytes([number % 251]) * step
+            moved = w.write(data)
+            if isinstance(moved, int):
+                packets += [data[i : min(i + 4096, moved)] for i in range(0, moved, 4096)]
+        elif step < 0:
+            got = r.read(-step)
+            if isinstance(got, bytes):
+                assert got == packets.pop(0)[:-step]
+        assert len(packets) == len(w.pipe.slots) <= 16
+        assert r.unread() == sum(map(len, packets))
 
 
 @given(st.lists(st.integers(-9000, 9000)))

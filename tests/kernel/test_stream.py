@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from asyncipc.errors import BrokenPipeSignal, Unsupported
+from asyncipc.errors import BrokenPipeSignal
 from asyncipc.kernel.kernel import Kernel
+from asyncipc.kernel.options import SO_PEEK_OFF, SO_RCVLOWAT, SO_SNDBUF, SOL_SOCKET
+from asyncipc.kernel.packet_memory import packet_memory
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
 from asyncipc.kernel.socket import (
+    MSG_DONTWAIT,
     MSG_NOSIGNAL,
-    MSG_OOB,
     MSG_PEEK,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
 )
-from asyncipc.kernel.stream import StreamEndpoint, packet_memory, stream_pair
+from asyncipc.kernel.stream import StreamEndpoint, stream_pair
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 
@@ -162,13 +164,6 @@ def test_nosignal_suppresses_the_signal() -> None:
     assert not isinstance(caught.value, BrokenPipeSignal)
 
 
-def test_out_of_band_data_is_refused_by_name() -> None:
-    a, _ = new_pair()
-    with pytest.raises(Unsupported, match="MSG_OOB"):
-        a.send(b"x", MSG_OOB)
-    assert failure(a.recv, 1, MSG_OOB) == "EINVAL"
-
-
 def test_sleepers_are_woken_by_shutdown_and_close() -> None:
     a, b = new_pair()
     reader, refusal = sleep_in(b.recv, 1, 0)
@@ -185,3 +180,81 @@ def test_a_bad_how_is_einval() -> None:
     a, _ = new_pair()
     assert failure(a.shutdown, 3) == "EINVAL"
     assert failure(a.shutdown, -1) == "EINVAL"
+
+
+def test_a_small_send_buffer_holds_little_and_a_larger_one_wakes_who_sleeps_for_room() -> None:
+    a, b = new_pair()
+    a.setsockopt(SOL_SOCKET, SO_SNDBUF, 1)
+    assert a.getsockopt(SOL_SOCKET, SO_SNDBUF) == 4608
+    assert len(fill(a, 1)) == 6
+    sender, _ = sleep_in(a.write, b"x")
+    a.setsockopt(SOL_SOCKET, SO_SNDBUF, 5000)
+    assert sender.wakes == 0  # more than a quarter is in flight still
+    a.setsockopt(SOL_SOCKET, SO_SNDBUF, 100_000)
+    assert sender.wakes == 1
+    assert b.unread() == 6
+
+
+def test_what_is_in_flight_is_told_as_memory() -> None:
+    a, b = new_pair()
+    a.write(b"abc")
+    assert (a.unsent(), b.unread()) == (768, 3)
+    b.recv(3, 0)
+    assert a.unsent() == 0
+
+
+def test_only_a_call_that_waits_minds_the_low_water_mark() -> None:
+    a, b = new_pair()
+    b.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 3)
+    a.write(b"ab")
+    assert mask(b) & IN
+    reader, refusal = sleep_in(b.recv, 9, 0)
+    assert b.recv(1, MSG_PEEK) == b"a"
+    a.write(b"c")
+    assert reader.wakes == 1
+    refusal.line.try_again(reader)
+    assert b.recv(9, 0) == b"abc"
+    a.write(b"de")
+    assert b.recv(9, MSG_DONTWAIT) == b"de"
+
+
+def test_less_than_the_low_water_mark_is_read_at_once_by_who_wants_less_and_at_the_end() -> None:
+    a, b = new_pair()
+    b.setsockopt(SOL_SOCKET, SO_RCVLOWAT, 3)
+    a.write(b"abc")
+    assert b.recv(2, 0) == b"ab"
+    assert refused(b.recv, 9, 0)
+    a.shutdown(SHUT_WR)
+    assert b.recv(9, 0) == b"c"
+
+
+def test_with_a_peek_offset_each_peek_goes_on_and_each_read_takes_it_back() -> None:
+    a, b = new_pair()
+    assert b.getsockopt(SOL_SOCKET, SO_PEEK_OFF) == -1
+    b.setsockopt(SOL_SOCKET, SO_PEEK_OFF, 0)
+    a.write(b"abcdef")
+    assert [b.recv(2, MSG_PEEK), b.recv(2, MSG_PEEK)] == [b"ab", b"cd"]
+    assert b.read(3) == b"abc"
+    assert b.getsockopt(SOL_SOCKET, SO_PEEK_OFF) == 1
+    assert b.recv(9, MSG_PEEK) == b"ef"
+    assert refused(b.recv, 9, MSG_PEEK)
+
+
+def test_an_unconnected_socket_hangs_up_and_can_neither_send_nor_receive() -> None:
+    socket = StreamEndpoint(Kernel())
+    assert mask(socket) == OUT | HUP
+    assert failure(socket.write, b"x") == "ENOTCONN"
+    assert failure(socket.recv, 1, 0) == failure(socket.read, 1) == "EINVAL"
+    assert failure(socket.getpeername) == "ENOTCONN"
+    assert socket.getsockname() == b""
+    socket.shutdown(SHUT_RDWR)
+    assert mask(socket) == IN | OUT | HUP | RDHUP
+
+
+def test_a_stream_takes_no_address() -> None:
+    kernel = Kernel()
+    a, _ = stream_pair(kernel)
+    assert failure(a.sendto, b"x", 0, b"name", kernel.init) == "EISCONN"
+    alone = StreamEndpoint(kernel)
+    assert failure(alone.sendto, b"x", 0, b"name", kernel.init) == "EOPNOTSUPP"
+    assert failure(alone.connect, kernel.init, None) == "EINVAL"

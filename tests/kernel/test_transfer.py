@@ -3,52 +3,52 @@ from __future__ import annotations
 import pytest
 
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.pipe import Pipe
+from asyncipc.kernel.pipe import new_pipe
 from asyncipc.kernel.stream import stream_pair
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from tests.kernel.helpers import hold, refused
 
 
 def test_a_long_write_refuses_until_all_is_in() -> None:
-    pipe = Pipe(Kernel())
-    hold(pipe.read_end, pipe.write_end)
+    r, w = new_pipe(Kernel())
+    hold(r, w)
     data = bytes(range(256)) * 400
-    long = LongWrite(pipe.write_end.write, data)
+    long = LongWrite(w.write, data)
     assert refused(long)
     assert long.progress() == 65536
-    got = pipe.read_end.read(65536)
+    got = r.read(65536)
     assert long() == len(data)
-    assert got + pipe.read_end.read(65536) == data  # type: ignore[operator]
+    assert got + r.read(65536) == data  # type: ignore[operator]
 
 
 def test_a_long_write_without_progress_has_none_to_tell() -> None:
-    pipe = Pipe(Kernel())
-    hold(pipe.read_end, pipe.write_end)
-    pipe.write_end.write(bytes(65536))
-    long = LongWrite(pipe.write_end.write, bytes(5000))
+    r, w = new_pipe(Kernel())
+    hold(r, w)
+    w.write(bytes(65536))
+    long = LongWrite(w.write, bytes(5000))
     assert refused(long)
     assert long.progress() is None
 
 
 def test_a_long_write_whose_readers_go_returns_its_count_and_notes_the_signal() -> None:
-    pipe = Pipe(Kernel())
-    hold(pipe.read_end, pipe.write_end)
-    long = LongWrite(pipe.write_end.write, bytes(70_000))
+    r, w = new_pipe(Kernel())
+    hold(r, w)
+    long = LongWrite(w.write, bytes(70_000))
     assert refused(long)
-    pipe.read_end.drop()
+    r.drop()
     assert long() == 65536
     assert long.signalled
     with pytest.raises(BrokenPipeError):
-        LongWrite(pipe.write_end.write, bytes(70_000))()
+        LongWrite(w.write, bytes(70_000))()
 
 
 def test_a_long_write_may_be_shortened() -> None:
-    pipe = Pipe(Kernel())
-    hold(pipe.read_end, pipe.write_end)
-    long = LongWrite(pipe.write_end.write, b"abcdef")
+    r, w = new_pipe(Kernel())
+    hold(r, w)
+    long = LongWrite(w.write, b"abcdef")
     long.shorten(4)
     assert long() == 4
-    assert pipe.read_end.read(9) == b"abcd"
+    assert r.read(9) == b"abcd"
 
 
 def test_wait_all_refuses_until_all_is_there() -> None:

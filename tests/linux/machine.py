@@ -19,7 +19,7 @@ from asyncipc import Simulation, Unsupported, posix
 from asyncipc.runtime.asyncio_loop import VirtualTimeLoop
 from asyncipc.runtime.clock import VirtualTime
 from tests.linux.operations import OPERATIONS, action
-from tests.linux.oplang import BLOCK, Line, Names, Pid, Value, Written, parse
+from tests.linux.oplang import BLOCK, CASE_DIRECTORY, Line, Names, Pid, Value, Written, parse
 from tests.linux.task import Order, Task, failure
 
 BackendName: TypeAlias = Literal["trio", "asyncio"]
@@ -82,6 +82,16 @@ async def _conduct(lines: Sequence[str], got: list[Written]) -> None:
             conductor.stop()
 
 
+async def _first_process(task: Task) -> None:
+    """Where every case begins: a session of its own, and an empty directory."""
+    if posix.getsid(0) != posix.getpid():
+        posix.setsid()
+    if hasattr(posix, "mkdir"):
+        posix.mkdir(CASE_DIRECTORY, 0o700)
+        posix.chdir(CASE_DIRECTORY)
+    await task.live()
+
+
 @final
 class Conductor:
     """Gives the tasks of one case their orders and collects the outcomes."""
@@ -94,7 +104,7 @@ class Conductor:
 
     async def start(self) -> None:
         first = Task(self._simulation, "A")
-        pid = self._simulation.spawn(first.live)
+        pid = self._simulation.spawn(_first_process, first)
         self._simulation.kernel.processes[pid].table.limit = NOFILE_MEASURED
         await self._welcome(first, pid)
 
@@ -132,8 +142,7 @@ class Conductor:
         return "some" if some and isinstance(outcome, int) and outcome > 0 else outcome
 
     async def _start_task(self, task: Task, line: Line) -> Value:
-        owner = task if line.op == "thread" else None
-        started = Task(self._simulation, line.tokens[0], owner)
+        started = Task(self._simulation, line.tokens[0], task, thread=line.op == "thread")
         task.give(Order(line.names, action(line.op, task, [started], {})))
         outcome = await self._collect(task)
         if outcome is None or isinstance(outcome, Pid):

@@ -7,16 +7,30 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
 from asyncipc import Unsupported
-from tests.linux import descriptor_ops, process_ops, readiness_ops, socket_ops
+from tests.linux import (
+    descriptor_ops,
+    named_socket_ops,
+    option_ops,
+    path_ops,
+    process_ops,
+    readiness_ops,
+    signal_ops,
+    socket_ops,
+)
 from tests.linux.oplang import Value
 from tests.linux.task import Action, Task
 
+TASK_OPERATIONS: Final = {**process_ops.TASK_OPERATIONS, **signal_ops.TASK_OPERATIONS}
 OPERATIONS: Final = {
     **descriptor_ops.OPERATIONS,
+    **path_ops.OPERATIONS,
     **socket_ops.OPERATIONS,
+    **named_socket_ops.OPERATIONS,
+    **option_ops.OPERATIONS,
     **readiness_ops.OPERATIONS,
     **process_ops.OPERATIONS,
-    **process_ops.TASK_OPERATIONS,
+    **signal_ops.OPERATIONS,
+    **TASK_OPERATIONS,
 }
 
 
@@ -27,7 +41,7 @@ def action(op: str, task: Task, args: Sequence[object], keywords: Mapping[str, o
         operation = OPERATIONS.get(op)
         if operation is None:
             raise Unsupported(f"asyncipc does not model the operation {op!r}")
-        first = [task] if op in process_ops.TASK_OPERATIONS else []
+        first = [task] if op in TASK_OPERATIONS else []
         result: Value | Awaitable[Value] = operation(*first, *args, **keywords)
         return await result if inspect.isawaitable(result) else result
 

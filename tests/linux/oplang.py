@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -34,7 +34,17 @@ class Holders(list[int]):
     """Descriptors that are written as the variables that hold them."""
 
 
-Value: TypeAlias = "int | float | str | bytes | Sequence[Value] | None"
+SocketName: TypeAlias = str | bytes | tuple[str, int] | tuple[str, int, int, int]
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A socket's address (None: no address was told); ports are written ``P1``, ``P2`` ..."""
+
+    name: SocketName | None
+
+
+Value: TypeAlias = "int | float | str | bytes | Addressed | Sequence[Value] | None"
 """``None`` is written ``ok``; text stands for itself."""
 Written: TypeAlias = "int | float | str | list[Written]"
 """A value as a file of cases has it."""
@@ -46,6 +56,12 @@ POLL_BITS: Final = {
     "IN": 0x1, "PRI": 0x2, "OUT": 0x4, "ERR": 0x8, "HUP": 0x10, "NVAL": 0x20, "RDNORM": 0x40,
     "RDBAND": 0x80, "WRNORM": 0x100, "WRBAND": 0x200, "MSG": 0x400, "RDHUP": 0x2000,
 }  # fmt: skip
+
+CASE_DIRECTORY: Final = "/case"
+"""Where a case works, an empty directory: ``$D``."""
+ABSTRACT_PREFIX: Final = b"\0case."
+"""Before the abstract names of a case: ``@x``."""
+_EPHEMERAL_PORTS: Final = range(32768, 61000)
 
 _PREFERRED_ERRORS: Final = {11: "EAGAIN", 35: "EDEADLK", 95: "EOPNOTSUPP"}
 _PLAIN_LENGTH_MAX: Final = 40
@@ -70,6 +86,8 @@ _HEAD: Final = re.compile(
 )
 _TOKEN: Final = re.compile(r"(?:'[^']*'|[^\s'])+")
 _KEYWORD: Final = re.compile(r"([a-z]+)=(.+)")
+_INTERNET: Final = re.compile(r"(\d+\.\d+\.\d+\.\d+|\[[^]]*\]|<broadcast>):(\$?\w+)")
+_AUTOBIND: Final = re.compile(rb"\0[0-9a-f]{5}")
 
 
 def parse(text: str) -> Line:
@@ -137,9 +155,9 @@ def status_text(status: int) -> str:
     return "continued" if os.WIFCONTINUED(status) else f"status {status}"
 
 
-def mask_text(mask: int) -> str:
-    names = [name for name, bit in POLL_BITS.items() if mask & bit]
-    rest = mask & ~sum(POLL_BITS.values())
+def mask_text(mask: int, bits: Mapping[str, int] = POLL_BITS) -> str:
+    names = [name for name, bit in bits.items() if mask & bit]
+    rest = mask & ~sum(bits.values())
     return "|".join(names + [hex(rest)] * bool(rest)) or "-"
 
 
@@ -152,6 +170,8 @@ class Names:
 
     variables: dict[str, Value] = field(default_factory=dict)
     pids: dict[int, str] = field(default_factory=lambda: {1: "init"})
+    appeared: dict[int | bytes, str] = field(default_factory=dict)
+    """Ports and names of the kernel's choice, by order of appearance."""
 
     def arguments(self, tokens: tuple[str, ...]) -> tuple[list[Value], dict[str, Value]]:
         """The positional and the keyword arguments that tokens stand for."""
@@ -174,13 +194,27 @@ class Names:
             return float(token)
         if token.startswith("'") or re.match(r"\w+\*\d", token):
             return unspell(token)
+        if token.startswith(("$D", "@")):
+            return _path_or_abstract(token)
         if re.fullmatch(r"-?%\w+", token):
             return self._pid(token)
+        internet = _INTERNET.fullmatch(token)
+        if internet:
+            return internet[1].strip("[]"), self._port(internet[2])
         if token.startswith("["):
             return self._list(token[1:-1])
         if token in self.variables:
-            return self.variables[token]
+            held = self.variables[token]
+            return held.name if isinstance(held, Addressed) else held
         return self._constant(token)
+
+    def _port(self, text: str) -> int:
+        if not text.startswith("$"):
+            return int(text)
+        held = self.variables[text[1:]]
+        if not isinstance(held, Addressed) or not isinstance(held.name, tuple):
+            raise ValueError(f"{text[1:]} is no address with a port")
+        return held.name[1]
 
     def _pid(self, token: str) -> int:
         sign, name = token.split("%")
@@ -226,6 +260,8 @@ class Names:
             return ",".join(self._holder(fd) for fd in value) or "-"
         if isinstance(value, bytes):
             return spell(value)
+        if isinstance(value, Addressed):
+            return self._address(value.name)
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [self.write(part) for part in value]
         if isinstance(value, Fd):
@@ -242,3 +278,31 @@ class Names:
             if isinstance(held, Fd) and held == fd:
                 return name
         return str(int(fd))
+
+    def _address(self, name: SocketName | None) -> str:
+        if isinstance(name, tuple):
+            port = str(name[1])
+            if name[1] in _EPHEMERAL_PORTS:
+                port = self._appearance(name[1], "P")
+            return f"[{name[0]}]:{port}" if ":" in name[0] else f"{name[0]}:{port}"
+        if not name:
+            return "none" if name is None else "unnamed"
+        if isinstance(name, str):
+            return name.replace(CASE_DIRECTORY, "$D")
+        if name.startswith(ABSTRACT_PREFIX):
+            return "@" + name.removeprefix(ABSTRACT_PREFIX).decode()
+        if _AUTOBIND.fullmatch(name):
+            return self._appearance(name, "@auto")
+        return "@+" + spell(name[1:]) if name.startswith(b"\0") else spell(name)
+
+    def _appearance(self, chosen: int | bytes, kind: str) -> str:
+        of_this_kind = sum(known.startswith(kind) for known in self.appeared.values())
+        return self.appeared.setdefault(chosen, f"{kind}{of_this_kind + 1}")
+
+
+def _path_or_abstract(token: str) -> str | bytes:
+    if token.startswith("$D"):
+        return CASE_DIRECTORY + token.removeprefix("$D")
+    if token.startswith("@+"):
+        return b"\0" + unspell(token.removeprefix("@+"))
+    return ABSTRACT_PREFIX + token.removeprefix("@").encode()

@@ -1,4 +1,4 @@
-"""Operations of processes: birth, death, waiting, signals.
+"""Operations of processes: birth, death, waiting, groups, sessions.
 
 Those of ``TASK_OPERATIONS`` get the task that does them as first argument.
 """
@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from signal import SIGABRT, SIGPIPE, SIGSEGV, SIGUSR1, SIGUSR2
+from signal import SIGABRT, SIGKILL, SIGPIPE, SIGSEGV, SIGUSR1, SIGUSR2
 from typing import Final
-
-import anyio
 
 from asyncipc import posix
 from asyncipc.kernel.process import State
-from asyncipc.kernel.signals import Disposition
 from tests.linux.descriptor_ops import Operation, retried
 from tests.linux.oplang import Pid, Value, signal_name, status_text
-from tests.linux.task import Task
+from tests.linux.signal_ops import told
+from tests.linux.task import Journal, Task
 
-SIGNALS: Final = 65
-"""Python's NSIG: what ``signal.signal`` takes to be out of range."""
-DISPOSITIONS: Final = {posix.SIG_DFL: "SIG_DFL", posix.SIG_IGN: "SIG_IGN"}
-
+WATCHED: Final = sorted((SIGUSR1, SIGUSR2, SIGPIPE))
 
 # -- birth and death
 
 
 def fork(parent: Task, child: Task) -> Pid:
-    return Pid(posix.fork(child.live))
+    pid = posix.fork(child.live)
+    inherited = parent.journals.get(posix.getpid(), Journal())
+    parent.journals[pid] = Journal(inherited.python.copy(), inherited.c.copy())
+    return Pid(pid)
 
 
 def thread(starter: Task, started: Task) -> None:
@@ -69,14 +67,16 @@ async def survives_exec(fd: int) -> int:
 
 async def exec_signals() -> Value:
     """[ignored, caught] signals of interest in a program that a child executes."""
-    ignored: list[Value] = []
+    found: list[list[Value]] = [[], []]
 
     async def look() -> None:
-        watched = sorted((SIGUSR1, SIGUSR2, SIGPIPE))
-        ignored.extend(signal_name(s) for s in watched if _disposition(s) is posix.SIG_IGN)
+        for signal in WATCHED:
+            name = told(posix.getsignal(signal))
+            if name != "SIG_DFL":
+                found[name != "SIG_IGN"].append(signal_name(signal))
 
     await _status_of(look)
-    return [ignored, []]
+    return found
 
 
 async def _status_of(program: Callable[[], Awaitable[None]]) -> int:
@@ -123,54 +123,7 @@ def procstate(task: Task, pid: int) -> str:
     return "stopped" if process.state is State.STOPPED else "zombie"
 
 
-# -- signals
-
-
-def killpg(group: int, signal: int) -> None:
-    posix.kill(-group, signal)
-
-
-def raise_signal(signal: int) -> None:
-    posix.kill(posix.getpid(), signal)
-
-
-def ignore(task: Task, signal: int) -> str:
-    return _set_disposition(task, signal, posix.SIG_IGN)
-
-
-def default(task: Task, signal: int) -> str:
-    return _set_disposition(task, signal, posix.SIG_DFL)
-
-
-def getsignal(signal: int) -> str:
-    _check_range(signal)
-    try:
-        return DISPOSITIONS[_disposition(signal)]
-    except OSError:  # SIGKILL, SIGSTOP
-        return DISPOSITIONS[posix.SIG_DFL]
-
-
-def _set_disposition(task: Task, signal: int, wish: Disposition) -> str:
-    """``signal.signal``, with what it checks itself."""
-    if not task.is_main:
-        raise ValueError("signal only works in main thread of the main interpreter")
-    _check_range(signal)
-    return DISPOSITIONS[posix.signal(signal, wish)]
-
-
-def _check_range(signal: int) -> None:
-    if not 0 < signal < SIGNALS:
-        raise ValueError("signal number out of range")
-
-
-def _disposition(signal: int) -> Disposition:
-    """The disposition, read by setting it and setting it back in one go."""
-    former = posix.signal(signal, posix.SIG_DFL)
-    posix.signal(signal, former)
-    return former
-
-
-# -- identity, time
+# -- identity
 
 
 def getpid() -> Pid:
@@ -185,13 +138,59 @@ def equal(one: Value, other: Value) -> int:
     return int(one == other)
 
 
-async def pysleep(ms: int) -> None:
-    await anyio.sleep(ms / 1000)
+# -- groups, sessions, users
 
 
-async def sys_nanosleep(ms: int) -> int:
-    await anyio.sleep(ms / 1000)
-    return 0
+def setpgid(pid: int, group: int) -> None:
+    posix.setpgid(pid, group)
+
+
+def getpgid(pid: int) -> Pid:
+    return Pid(posix.getpgid(pid))
+
+
+def getpgrp() -> Pid:
+    return Pid(posix.getpgrp())
+
+
+def setsid() -> None:
+    posix.setsid()
+
+
+def getsid(pid: int) -> Pid:
+    return Pid(posix.getsid(pid))
+
+
+def subreaper(on: int) -> None:
+    posix.set_child_subreaper(bool(on))
+
+
+def setuid(user: int) -> None:
+    posix.setuid(user)
+
+
+async def forkexec_setpgid() -> None:
+    """Move a child that has called exec."""
+    heard, said = posix.pipe()
+
+    async def program() -> None:
+        await posix.write(said, b"x")
+        await posix.poll([], None)
+
+    async def execute() -> None:
+        for fd in (heard, said):
+            posix.set_inheritable(fd, True)
+        posix.execv(program)
+
+    pid = posix.fork(execute)
+    await retried(posix.read, heard, 1)
+    try:
+        posix.setpgid(pid, pid)
+    finally:
+        posix.kill(pid, SIGKILL)
+        await retried(posix.waitpid, pid, 0)
+        posix.close(heard)
+        posix.close(said)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -200,16 +199,18 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "exec_signals": exec_signals,
     "exit": exit_now,
     "exitcode": exitcode,
+    "forkexec_setpgid": forkexec_setpgid,
+    "getpgid": getpgid,
+    "getpgrp": getpgrp,
     "getpid": getpid,
     "getppid": getppid,
-    "getsignal": getsignal,
-    "kill": posix.kill,
-    "killpg": killpg,
-    "pysleep": pysleep,
-    "raise": raise_signal,
+    "getsid": getsid,
     "segv": segv,
+    "setpgid": setpgid,
+    "setsid": setsid,
+    "setuid": setuid,
+    "subreaper": subreaper,
     "survives_exec": survives_exec,
-    "sys_nanosleep": sys_nanosleep,
     "sys_wait": sys_wait,
     "wait": wait,
     "waitpid": waitpid,
@@ -217,9 +218,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }
 
 TASK_OPERATIONS: Final[Mapping[str, Operation]] = {
-    "default": default,
     "fork": fork,
-    "ignore": ignore,
     "procstate": procstate,
     "thread": thread,
 }

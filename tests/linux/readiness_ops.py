@@ -1,39 +1,17 @@
-"""Operations that ask or wait for readiness: poll, and select expressed by it."""
+"""Operations that ask or wait for readiness: poll and select."""
 # ruff: noqa: ASYNC109 (the op language names the keywords)
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from errno import EBADF
-from select import (
-    POLLERR,
-    POLLHUP,
-    POLLIN,
-    POLLNVAL,
-    POLLOUT,
-    POLLPRI,
-    POLLRDBAND,
-    POLLRDHUP,
-    POLLRDNORM,
-    POLLWRBAND,
-    POLLWRNORM,
-)
+from select import POLLIN, POLLOUT, POLLPRI, POLLRDHUP
 from typing import Final
 
-import anyio
-
 from asyncipc import posix
-from asyncipc.errors import fail
 from tests.linux.descriptor_ops import Operation, number_of, retried
 from tests.linux.oplang import Holders, Mask, Value
 
 DEFAULT_EVENTS: Final = POLLIN | POLLPRI | POLLOUT | POLLRDHUP
-
-# fs/select.c: which bits of poll make a descriptor of each set ready.
-READ_SET: Final = POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR
-WRITE_SET: Final = POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR
-EXCEPT_SET: Final = POLLPRI
-FD_SETSIZE: Final = 1024
 
 
 def seconds(timeout_ms: float | None) -> float | None:
@@ -71,41 +49,12 @@ async def sys_poll(fd: int, timeout: int, events: int = DEFAULT_EVENTS) -> Value
 async def select(
     readers: list[int], writers: list[int], others: list[int], timeout: float | None = 0
 ) -> Value:
-    sets = (readers, writers, others)
-    for fd in (*readers, *writers, *others):
-        if number_of(fd) >= FD_SETSIZE:
-            raise ValueError("filedescriptor out of range in select()")
-    return [Holders(ready) for ready in await retried(_select, sets, timeout)]
+    ready = await retried(posix.select, readers, writers, others, timeout)
+    return [Holders(fds) for fds in ready]
 
 
 async def sys_select(fd: int, timeout: int) -> int:
-    return len((await _select(([fd], [], []), seconds(timeout)))[0])
-
-
-async def _select(
-    sets: tuple[list[int], list[int], list[int]], timeout_s: float | None
-) -> list[list[int]]:
-    asked: dict[int, int] = {}
-    for fds, events in zip(sets, (READ_SET, WRITE_SET, EXCEPT_SET), strict=True):
-        for fd in fds:
-            asked[fd] = asked.get(fd, 0) | events
-    until = None if timeout_s is None else anyio.current_time() + timeout_s
-    ready = await posix.poll(list(asked.items()), 0)
-    while True:
-        masks = dict(ready)
-        if any(mask & POLLNVAL for mask in masks.values()):
-            fail(EBADF)
-        for fd, mask in masks.items():
-            if not mask & asked[fd]:
-                del asked[fd]  # it hung up, and will never be what was asked
-        found = [
-            [fd for fd in fds if masks.get(fd, 0) & events]
-            for fds, events in zip(sets, (READ_SET, WRITE_SET, EXCEPT_SET), strict=True)
-        ]
-        left_s = None if until is None else until - anyio.current_time()
-        if any(found) or (left_s is not None and left_s <= 0):
-            return found
-        ready = await posix.poll(list(asked.items()), left_s)
+    return len((await posix.select([fd], [], [], seconds(timeout)))[0])
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {

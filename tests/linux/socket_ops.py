@@ -1,4 +1,4 @@
-"""Operations on sockets, as Python's ``socket`` objects do them.
+"""Operations on connected sockets, as Python's ``socket`` objects do them.
 
 Each makes a socket object of the descriptor first, which refuses negative
 numbers and what is no socket.
@@ -8,9 +8,8 @@ numbers and what is no socket.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from errno import EINVAL
 from select import POLLIN, POLLOUT
-from socket import MSG_DONTWAIT
+from socket import MSG_DONTWAIT, SO_TYPE, SOL_SOCKET
 from typing import Final
 
 import anyio
@@ -19,16 +18,10 @@ from asyncipc import posix
 from tests.linux.descriptor_ops import FILL_MAX, Operation, number_of, retried, until_failure
 from tests.linux.oplang import Fd, Value
 
-_NO_SUCH_HALF: Final = 99
-
 
 def a_socket(fd: int) -> int:
-    """EBADF, ENOTSOCK or ``fd``: a shutdown of no half changes nothing."""
-    try:
-        posix.shutdown(number_of(fd), _NO_SUCH_HALF)
-    except OSError as error:
-        if error.errno != EINVAL:
-            raise
+    """EBADF, ENOTSOCK or ``fd``: making a socket object asks for the type."""
+    posix.getsockopt(number_of(fd), SOL_SOCKET, SO_TYPE)
     return fd
 
 
@@ -49,7 +42,9 @@ async def recv(fd: int, n: int, flags: int = 0) -> bytes:
 
 
 async def recvn(fd: int, n: int, flags: int = 0) -> int:
-    return len(await recv(fd, n, flags))
+    """``recv_into`` a buffer of n bytes: MSG_TRUNC tells the whole length."""
+    a_socket(fd)
+    return await retried(posix.recv_into, fd, bytearray(n), n, flags) if n else 0
 
 
 def shutdown(fd: int, how: int) -> None:
@@ -66,26 +61,26 @@ async def fillmsg(fd: int, data: bytes, max: int = FILL_MAX) -> Value:
 
 
 async def py_recv(fd: int, n: int, timeout_s: float | None) -> bytes:
-    _set_timeout(fd, timeout_s)
-    await _await_readiness(fd, POLLIN, timeout_s)
+    set_timeout(fd, timeout_s)
+    await await_readiness(fd, POLLIN, timeout_s)
     return await recv(fd, n)
 
 
 async def py_sendall(fd: int, data: bytes, timeout_s: float | None) -> None:
-    _set_timeout(fd, timeout_s)
+    set_timeout(fd, timeout_s)
     until = anyio.current_time() + (timeout_s or 0)
     while True:
-        await _await_readiness(fd, POLLOUT, timeout_s and until - anyio.current_time())
+        await await_readiness(fd, POLLOUT, timeout_s and until - anyio.current_time())
         data = data[await send(fd, data) :]
         if not data:
             return
 
 
-def _set_timeout(fd: int, timeout_s: float | None) -> None:
+def set_timeout(fd: int, timeout_s: float | None) -> None:
     posix.set_blocking(a_socket(fd), timeout_s is None)
 
 
-async def _await_readiness(fd: int, events: int, timeout_s: float | None) -> None:
+async def await_readiness(fd: int, events: int, timeout_s: float | None) -> None:
     if timeout_s and not await retried(posix.poll, [(fd, events)], timeout_s):
         raise TimeoutError("timed out")
 

@@ -9,6 +9,7 @@ stopped worker is held before and after each order, by a call that does nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 import anyio
@@ -35,17 +36,29 @@ class Order:
         self.finished.set()
 
 
+@dataclass
+class Journal:
+    """What the signal handlers of one process wrote down: those of Python, and those of C."""
+
+    python: list[str] = field(default_factory=list)
+    c: list[str] = field(default_factory=list)
+
+
 @final
 class Task:
     """``group``: the task group of its process; None until that lives.
     ``order``: what was ordered and not yet asked for.
+    ``journals``: one for each process that has a handler, shared by all tasks of a case.
     """
 
-    def __init__(self, simulation: Simulation, name: str, owner: Task | None = None) -> None:
+    def __init__(
+        self, simulation: Simulation, name: str, maker: Task | None = None, *, thread: bool = False
+    ) -> None:
         self.simulation = simulation
         self.name = name
-        self.is_main = owner is None
-        self.group: TaskGroup | None = None if owner is None else owner.group
+        self.is_main = not thread
+        self.group: TaskGroup | None = maker.group if maker and thread else None
+        self.journals: dict[int, Journal] = maker.journals if maker else {}
         self.pid = 0
         self.order: Order | None = None
         self.over = False

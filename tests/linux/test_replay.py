@@ -10,14 +10,15 @@ from typing import Final, TypeAlias
 import pytest
 
 from tests.linux.machine import BackendName, Case
-from tests.linux.oplang import Names, Written, spell, unspell
+from tests.linux.oplang import Addressed, Names, SocketName, Written, spell, unspell
 from tests.linux.replay import HERE, chosen, differences, load, main
 
 Steps: TypeAlias = "list[list[Written]]"
 WriteCases: TypeAlias = Callable[..., str]
 
 BACKENDS: Final[tuple[BackendName, ...]] = ("trio", "asyncio")
-FIRST_SLICE: Final = chosen(HERE / "observed.json", "first slice", ())
+SCOPES: Final = ("first slice", "message passing")
+MEASURED: Final = [case for scope in SCOPES for case in chosen(HERE / "observed.json", scope, ())]
 MORE: Final = load(HERE / "more.json")
 
 
@@ -35,7 +36,7 @@ def write_cases(tmp_path: Path) -> WriteCases:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("case", FIRST_SLICE + MORE, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", MEASURED + MORE, ids=lambda case: case.id)
 def test_simulated_machine_does_what_linux_did(case: Case, backend: BackendName) -> None:
     assert [str(difference) for difference in differences(case, backend)] == []
 
@@ -71,7 +72,7 @@ def test_unknown_operation_is_a_difference_and_other_cases_go_on(
 ) -> None:
     file = write_cases(
         unknown=[["frobnicate 1 2", "ok"], ["fdno 3", 3]],
-        unmodelled=[["socketpair AF_UNIX SOCK_SEQPACKET", ["fd", "fd"]]],
+        unmodelled=[["close_range 3 9 CLOSE_RANGE_UNSHARE", "ok"]],
         garbled=[["", "ok"], ["join Q", "ok"], ["Q: read 0 1", "''"], ["read nonsense 1", "''"]],
         good=[["fdno 3", 3]],
     )
@@ -164,3 +165,32 @@ def test_tokens_mean_what_the_op_language_says() -> None:
     assert names.value("SIGUSR1") == 10
     assert names.value("POLLIN|POLLOUT") == 5
     assert names.value("-") is None
+
+
+def test_addresses_mean_what_the_op_language_says() -> None:
+    names = Names({"a": Addressed(("127.0.0.1", 40000))})
+    assert names.value("$D/x") == "/case/x"
+    assert names.value("@x") == b"\0case.x"
+    assert names.value("@+'x'+x00*1") == b"\0x\0"
+    assert names.value("<broadcast>:9") == ("<broadcast>", 9)
+    assert names.value("[::1]:$a") == ("::1", 40000)
+    assert names.value("a") == ("127.0.0.1", 40000)
+
+
+def test_addresses_are_written_by_order_of_appearance() -> None:
+    names = Names()
+    told: list[tuple[SocketName | None, str]] = [
+        (("127.0.0.1", 40000), "127.0.0.1:P1"),
+        (("::1", 50000, 0, 0), "[::1]:P2"),
+        (("0.0.0.0", 40000), "0.0.0.0:P1"),
+        (("127.0.0.1", 9), "127.0.0.1:9"),
+        (b"\x0000007", "@auto1"),
+        (b"\x0000009", "@auto2"),
+        (b"\x0000007", "@auto1"),
+        (b"\0case.x", "@x"),
+        (b"\0other", "@+'other'"),
+        ("/case/x", "$D/x"),
+        ("", "unnamed"),
+        (None, "none"),
+    ]
+    assert [names.write(Addressed(name)) for name, _ in told] == [text for _, text in told]

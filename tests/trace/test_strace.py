@@ -7,7 +7,8 @@ import pytest
 
 from asyncipc import posix
 from asyncipc.events import Failure, ProcessLife, SystemCall, Wire
-from asyncipc.trace.strace import Strace, line, signal_name, value_text
+from asyncipc.trace.strace import Strace, line, value_text
+from asyncipc.trace.words import signal_name
 from tests.trace.programs import parent
 
 
@@ -58,7 +59,55 @@ def test_success_without_a_value_is_zero_as_in_c() -> None:
         (call("waitpid", -1, 1, result=(0, 0)), "waitpid(-1, WNOHANG) = (0, 0)"),
         (call("kill", 3, 9), "kill(3, SIGKILL) = 0"),
         (call("kill", 3, 0), "kill(3, 0) = 0"),
-        (call("open", "a file", result=3), 'open("a file") = 3'),
+        (call("frobnicate", "a file", result=3), 'frobnicate("a file") = 3'),
+        (
+            call("openat", -100, b"/f", 0o4001, 0o777, result=3),
+            'openat(AT_FDCWD, "/f", O_WRONLY|O_NONBLOCK) = 3',
+        ),
+        (
+            call("openat", -100, b"/f", 0o102, 0o644, result=3),
+            'openat(AT_FDCWD, "/f", O_RDWR|O_CREAT, 0644) = 3',
+        ),
+        (call("unlink", b"/f"), 'unlink("/f") = 0'),
+        (call("umask", 0o77, result=0o22), "umask(077) = 022"),
+        (
+            call("rt_sigprocmask", 0, (10, 17), result=()),
+            "rt_sigprocmask(SIG_BLOCK, [USR1 CHLD]) = []",
+        ),
+        (call("rt_sigtimedwait", result=(10, 0, 3, 0)), "rt_sigtimedwait() = SIGUSR1"),
+        (call("mkfifo", b"/f", 0o600), 'mkfifo("/f", 0600) = 0'),
+        (call("socket", 2, 1, 0, result=3), "socket(AF_INET, SOCK_STREAM, 0) = 3"),
+        (call("bind", 3, ("127.0.0.1", 7000)), 'bind(3, ("127.0.0.1", 7000)) = 0'),
+        (call("accept4", 3, 0o2000000, result=(4, b"")), 'accept4(3, SOCK_CLOEXEC) = (4, "")'),
+        (call("accept", 3, result=(4, ("::1", 7, 0, 0))), 'accept(3) = (4, ("::1", 7, 0, 0))'),
+        (call("accept", 3, result=Failure("EAGAIN")), "accept(3) = EAGAIN"),
+        (call("getsockname", 3, result=b"/s"), 'getsockname(3) = "/s"'),
+        (call("getsockname", 3, result=b"\0s"), r'getsockname(3) = b"\x00s"'),
+        (call("setsockopt", 3, 1, 2, 1), "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, 1) = 0"),
+        (call("setsockopt", 3, 6, 1, 1), "setsockopt(3, SOL_TCP, TCP_NODELAY, 1) = 0"),
+        (call("getsockopt", 3, 1, 4, result=0), "getsockopt(3, SOL_SOCKET, SO_ERROR) = 0"),
+        (call("getsockopt", 3, 99, 4, result=0), "getsockopt(3, 99, 4) = 0"),
+        (
+            call("sendto", 3, b"x", 0x4000, "/s", result=1),
+            'sendto(3, b"x", MSG_NOSIGNAL, "/s") = 1',
+        ),
+        (
+            call("recvfrom", 3, 9, 0, result=(b"x", 1, 0, ("127.0.0.1", 7))),
+            'recvfrom(3, 9, 0) = (b"x", ("127.0.0.1", 7))',
+        ),
+        (
+            call("recvmsg", 3, 1, 0, result=(b"x", 2, 0x20, None)),
+            'recvmsg(3, 1, 0) = (b"x", MSG_TRUNC, None)',
+        ),
+        (
+            call("recv", 3, 1, 0x22, result=(b"x", 2, 0x20, None)),
+            "recv(3, 1, MSG_PEEK|MSG_TRUNC) = 2",
+        ),
+        (call("recv", 3, 1, 0, result=(b"x", 2, 0x20, None)), "recv(3, 1, 0) = 1"),
+        (
+            call("signal", 10, "handler", 0x10000000, (), result="DEFAULT"),
+            "signal(SIGUSR1, handler, SA_RESTART, ()) = SIG_DFL",
+        ),
     ],
 )
 def test_numbers_become_the_words_of_their_call(event: SystemCall, text: str) -> None:
@@ -75,6 +124,8 @@ def test_numbers_become_the_words_of_their_call(event: SystemCall, text: str) ->
         (life("stopped", "19"), "--- stopped by SIGSTOP ---"),
         (life("continued"), "--- continued ---"),
         (life("reaped"), "--- reaped ---"),
+        (life("signal", "10 0 2 7"), "--- SIGUSR1 {si_code=SI_USER, si_pid=2, si_uid=7} ---"),
+        (life("signal", "17 1 4 0"), "--- SIGCHLD {si_code=CLD_EXITED, si_pid=4, si_uid=0} ---"),
     ],
 )
 def test_a_life_is_told_between_marks(event: ProcessLife, text: str) -> None:

@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM
 from typing import Any
 
+import pytest
+
 import asyncipc
+from asyncipc import posix
 from asyncipc.posix import (
+    O_RDWR,
+    accept,
+    bind,
     close,
+    connect,
     dup2,
     fork,
+    listen,
+    mkfifo,
     pipe,
     read,
+    socket,
     socketpair,
     waitpid,
     write,
@@ -145,3 +156,85 @@ def test_the_picture_fits_into_eighty_columns(run: Callable[..., Any]) -> None:
     shown: list[str] = []
     run(main)
     assert max(map(len, shown[0].splitlines())) <= 80
+
+
+def talks(simulation: Any) -> list[str]:
+    """The lower part of the picture: who can talk to whom."""
+    return [line for line in picture(simulation).splitlines() if line.startswith("  pid 2 ◀═▶")]
+
+
+def test_a_listener_shows_its_name_and_who_waits(run: Callable[..., Any]) -> None:
+    async def main() -> list[str]:
+        listener, client, other = (socket(AF_UNIX, SOCK_STREAM) for _ in range(3))
+        bind(listener, "/service")
+        listen(listener)
+        before = talks(asyncipc.current_simulation())
+        await connect(client, "/service")
+        await write(client, b"three")
+        await connect(other, "/service")
+        close(other)
+        return before + talks(asyncipc.current_simulation())
+
+    assert run(main) == [
+        "  pid 2 ◀═▶ socket:[2] listens at /service, nobody waits to be accepted",
+        "  pid 2 ◀═▶ socket:[3] not connected, without a name",
+        "  pid 2 ◀═▶ socket:[4] not connected, without a name",
+        "  pid 2 ◀═▶ socket:[2] listens at /service, 2 wait to be accepted",
+        "  pid 2 ◀═▶ socket:[3] (empty) ═══ socket:[5] (5 bytes) waits at socket:[2]",
+    ]
+
+
+def test_a_connection_of_the_internet_shows_both_its_ends(run: Callable[..., Any]) -> None:
+    async def main() -> list[str]:
+        listener, client = (socket(AF_INET, SOCK_STREAM) for _ in range(2))
+        bind(listener, ("127.0.0.1", 7000))
+        listen(listener)
+        await connect(client, ("127.0.0.1", 7000))
+        await write(client, b"three")
+        before = talks(asyncipc.current_simulation())
+        await accept(listener)
+        return before + talks(asyncipc.current_simulation())
+
+    assert run(main) == [
+        "  pid 2 ◀═▶ socket:[2] listens at 127.0.0.1:7000, 1 waits to be accepted",
+        "  pid 2 ◀═▶ socket:[3] (empty) ═══ socket:[4] (5 bytes) waits at socket:[2]",
+        "  pid 2 ◀═▶ socket:[2] listens at 127.0.0.1:7000, nobody waits to be accepted",
+        "  pid 2 ◀═▶ socket:[3] (empty) ═══ socket:[4] (5 bytes) ◀═▶ pid 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "shown"),
+    [
+        (AF_UNIX, "/mailbox", "/mailbox"),
+        (AF_UNIX, b"\0mailbox", "@mailbox"),
+        (AF_INET, ("127.0.0.1", 7000), "127.0.0.1:7000"),
+        (AF_INET6, ("::1", 7000), "[::1]:7000"),
+    ],
+)
+def test_a_datagram_socket_shows_its_name_and_whom_it_sends_to(
+    run: Callable[..., Any], family: int, name: Any, shown: str
+) -> None:
+    async def main() -> list[str]:
+        receiver, sender, _ = (socket(family, SOCK_DGRAM) for _ in range(3))
+        bind(receiver, name)
+        await connect(sender, name)
+        await write(sender, b"three")
+        return talks(asyncipc.current_simulation())
+
+    assert run(main) == [
+        f"  pid 2 ◀═▶ socket:[2] (5 bytes) at {shown}",
+        "  pid 2 ◀═▶ socket:[3] (empty) ══▶ socket:[2]",
+        "  pid 2 ◀═▶ socket:[4] (empty) without a name",
+    ]
+
+
+def test_a_fifo_shows_its_path_and_both_its_ends(run: Callable[..., Any]) -> None:
+    async def main() -> str:
+        mkfifo("/fifo")
+        await write(await posix.open("/fifo", O_RDWR), b"three")
+        return picture(asyncipc.current_simulation())
+
+    shown = run(main)
+    assert "▶ /fifo both ends\n" in shown
+    assert "  pid 2 ══▶ /fifo (5 bytes) ══▶ pid 2\n" in shown

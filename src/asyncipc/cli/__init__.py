@@ -7,7 +7,8 @@ outside does at all.
 Exit status: 0 all is well, 1 the program failed, 2 the command was wrong,
 3 a deadlock.
 
-Read in this order: ``catalog`` (which demos there are), ``app`` (the commands).
+Read in this order: ``catalog`` (which demos there are), ``showing`` (how they
+are shown), ``app`` (the commands).
 """
 
 from __future__ import annotations

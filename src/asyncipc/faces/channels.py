@@ -15,7 +15,8 @@ import os
 import sys
 import warnings
 from threading import get_ident
-from typing import NoReturn, final
+from types import CodeType
+from typing import Final, NoReturn, final
 
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteReceiveStream, ByteSendStream
@@ -26,11 +27,14 @@ from asyncipc.kernel.openfile import O_CLOEXEC, OpenFile
 from asyncipc.kernel.readiness import OUT, UNASKED
 from asyncipc.kernel.transfer import LongWrite
 from asyncipc.kernel.waitqueue import Watch, WouldBlock
-from asyncipc.runtime.parking import Sleeper
 from asyncipc.runtime.process import CURRENT, Body, current
 from asyncipc.runtime.syscall import CLOSED, ClosedMeanwhile, call, checkpoint, syscall
 
 RECEIVE_MAX = 65536
+
+
+_BIRTHPLACES: Final[dict[tuple[CodeType, int], str]] = {}
+"""Each line that has made a channel, in words."""
 
 
 def _birthplace() -> str:
@@ -38,7 +42,12 @@ def _birthplace() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
         frame = frame.f_back
-    return sys.intern(f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}")
+    line = frame.f_code, frame.f_lineno
+    place = _BIRTHPLACES.get(line)
+    if place is None:
+        place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        _BIRTHPLACES[line] = place
+    return place
 
 
 class Channel:
@@ -73,10 +82,10 @@ class Channel:
         """
         if not self._entry.open:
             return
-        for queue in self.file.queues(OUT):
-            for waiter in queue:
-                if isinstance(waiter, Sleeper) and waiter.place is self:
-                    waiter.wake_because(CLOSED)
+        if self.file.holders > 1:  # else nobody sleeps in it
+            for sleeper in self._owner.sleepers:
+                if sleeper.place is self:
+                    sleeper.wake_because(CLOSED)
         close, fd = self._owner.process.table.close, self._entry.fd
         if CURRENT.get(None) is self._owner:
             try:

@@ -7,9 +7,9 @@ lost: its sender waits.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TypeVar, final
 
+from anyio import ClosedResourceError
 from anyio.abc import (
     ConnectedUDPSocket,
     ConnectedUNIXDatagramSocket,
@@ -37,20 +37,15 @@ from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import ClosedMeanwhile, syscall
 
 DATAGRAM_MAX = 65536
-T = TypeVar("T")
 AnyDatagrams = TypeVar("AnyDatagrams", bound="DatagramChannel")
 
 
 class DatagramChannel(SocketLike):
-    """What all datagram channels do."""
+    """What all datagram channels do: a call, again after a handled signal (PEP 475)."""
 
     __slots__ = ()
 
-    async def send_data(self, data: Buffer) -> None:
-        """send(2)"""
-        await self._retry("send", self.file.send, data, 0)
-
-    async def send_data_to(self, data: Buffer, to: ProgramAddress) -> None:
+    async def send_to(self, data: Buffer, to: ProgramAddress) -> None:
         """sendto(2)"""
         own, process = socket_of(self.file), current().process
         name = to_kernel(to, own.family)
@@ -58,24 +53,65 @@ class DatagramChannel(SocketLike):
         def verb(data: Buffer, _: object) -> int | WouldBlock:
             return own.sendto(data, 0, name, process)
 
-        await self._retry("sendto", verb, data, to)
-
-    async def receive_data(self) -> bytes:
-        """recv(2)"""
-        return await self._retry("recv", self.file.recv, DATAGRAM_MAX, 0)
-
-    async def receive_data_from(self) -> tuple[bytes, Address | None]:
-        """recvfrom(2)"""
-        verb = socket_of(self.file).recvmsg
-        message = await self._retry("recvfrom", verb, DATAGRAM_MAX, 0)
-        return message.data, message.address
-
-    async def _retry(self, name: str, verb: Callable[..., T | WouldBlock], *args: object) -> T:
-        """A call, again after a handled signal (PEP 475), with anyio's errors."""
         while True:
             self.check_open()
             try:
-                return await syscall(name, self, verb, *args)
+                await syscall("sendto", self, verb, data, to)
+            except InterruptedError:
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                translate(error)
+            return
+
+    async def receive_from(self) -> tuple[bytes, Address | None]:
+        """recvfrom(2)"""
+        verb = socket_of(self.file).recvmsg
+        while True:
+            self.check_open()
+            try:
+                message = await syscall("recvfrom", self, verb, DATAGRAM_MAX, 0)
+            except InterruptedError:
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                translate(error)
+            return message.data, message.address
+
+
+class ConnectedDatagramChannel(DatagramChannel):
+    """A datagram socket with one peer: items are bytes."""
+
+    __slots__ = ()
+
+    async def send(self, item: bytes) -> None:
+        """send(2): one datagram to the peer.
+
+        UDP never blocks, and a full receiver drops the datagram; a UNIX socket
+        blocks while there is no room for it.  BrokenResourceError when the peer
+        is gone (ConnectionRefusedError as its cause: UDP tells of an earlier
+        datagram), ClosedResourceError.
+        """
+        while True:
+            if not self._entry.open:
+                raise ClosedResourceError
+            try:
+                await syscall("send", self, self.file.send, item, 0)
+            except InterruptedError:
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                translate(error)
+            return
+
+    async def receive(self) -> bytes:
+        """recv(2): the oldest datagram from the peer.
+
+        Blocks while there is none.  Under cancellation none is lost.  Errors
+        as for ``send``.
+        """
+        while True:
+            if not self._entry.open:
+                raise ClosedResourceError
+            try:
+                return await syscall("recv", self, self.file.recv, DATAGRAM_MAX, 0)
             except InterruptedError:
                 continue
             except (OSError, ClosedMeanwhile) as error:
@@ -94,7 +130,7 @@ class UDPChannel(DatagramChannel, UDPSocket):
         BrokenResourceError (EMSGSIZE, ENETUNREACH and others as its cause),
         ClosedResourceError.
         """
-        await self.send_data_to(*item)
+        await self.send_to(*item)
 
     async def receive(self) -> tuple[bytes, tuple[str, int]]:
         """recvfrom(2): the oldest datagram, and who sent it.
@@ -102,33 +138,17 @@ class UDPChannel(DatagramChannel, UDPSocket):
         Blocks while there is none.  Under cancellation none is lost.
         ClosedResourceError.
         """
-        data, address = await self.receive_data_from()
+        data, address = await self.receive_from()
         assert address is not None
         assert not isinstance(address, bytes)
         return data, (address.host, address.port)
 
 
 @final
-class ConnectedUDPChannel(DatagramChannel, ConnectedUDPSocket):
-    """A UDP socket with one peer: items are bytes."""
+class ConnectedUDPChannel(ConnectedDatagramChannel, ConnectedUDPSocket):
+    """A UDP socket with one peer."""
 
     __slots__ = ()
-
-    async def send(self, item: bytes) -> None:
-        """send(2): one datagram to the peer.  Never blocks; a full receiver drops it.
-
-        BrokenResourceError, from ConnectionRefusedError when an earlier one
-        found nobody; ClosedResourceError.
-        """
-        await self.send_data(item)
-
-    async def receive(self) -> bytes:
-        """recv(2): the oldest datagram from the peer.
-
-        Blocks while there is none.  Under cancellation none is lost.  Errors
-        as for ``send``.
-        """
-        return await self.receive_data()
 
 
 @final
@@ -143,34 +163,23 @@ class UNIXDatagramChannel(DatagramChannel, UNIXDatagramSocket):
         Blocks while its queue, or SO_SNDBUF, is full.  BrokenResourceError
         (ENOENT, ECONNREFUSED and others as its cause), ClosedResourceError.
         """
-        await self.send_data_to(*item)
+        await self.send_to(*item)
 
     async def receive(self) -> tuple[bytes, str]:
         """recvfrom(2): the oldest datagram, and the path of who sent it ("" without one).
 
         Blocks while there is none.  Under cancellation none is lost.
         """
-        data, address = await self.receive_data_from()
+        data, address = await self.receive_from()
         assert address is None or isinstance(address, bytes)
         return data, os.fsdecode(address or b"")
 
 
 @final
-class ConnectedUNIXDatagramChannel(DatagramChannel, ConnectedUNIXDatagramSocket):
-    """A UNIX datagram socket with one peer: items are bytes."""
+class ConnectedUNIXDatagramChannel(ConnectedDatagramChannel, ConnectedUNIXDatagramSocket):
+    """A UNIX datagram socket with one peer."""
 
     __slots__ = ()
-
-    async def send(self, item: bytes) -> None:
-        """send(2): one datagram to the peer.  Blocks while there is no room for it.
-
-        BrokenResourceError when the peer is gone, ClosedResourceError.
-        """
-        await self.send_data(item)
-
-    async def receive(self) -> bytes:
-        """recv(2): the oldest datagram.  Blocks while there is none; none is lost."""
-        return await self.receive_data()
 
 
 async def create_udp_socket(

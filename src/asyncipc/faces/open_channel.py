@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TypeAlias
 
 from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel
+from asyncipc.faces.datagram_sockets import (
+    ConnectedUDPChannel,
+    ConnectedUNIXDatagramChannel,
+    UDPChannel,
+    UNIXDatagramChannel,
+)
+from asyncipc.faces.listeners import ListenerChannel
 from asyncipc.faces.stream_sockets import SocketChannel
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.pipe import ReadEnd, WriteEnd
-from asyncipc.kernel.stream import StreamEndpoint
-from asyncipc.runtime.process import current
+from asyncipc.kernel.socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket
+from asyncipc.runtime.process import Body, current
+
+AnyChannel: TypeAlias = (
+    PipeReceiveChannel
+    | PipeSendChannel
+    | SocketChannel
+    | ListenerChannel
+    | UDPChannel
+    | ConnectedUDPChannel
+    | UNIXDatagramChannel
+    | ConnectedUNIXDatagramChannel
+)
 
 
-def open_channel(fd: int) -> PipeReceiveChannel | PipeSendChannel | SocketChannel:
+def open_channel(fd: int) -> AnyChannel:
     """A channel of a descriptor that this process has, such as one that it inherited.
 
-    The channel owns the descriptor from then on: closing one closes the other.
-    EBADF; TypeError for what is neither a pipe nor a stream socket.
+    Of which class depends on what it stands for, and whether that listens or
+    is connected.  The channel owns the descriptor from then on: closing one
+    closes the other.  EBADF; TypeError for what has no channel.
     """
     body = current()
     entry = body.process.table[fd]
-    for kind, channel in _CHANNELS:
-        if isinstance(entry.file, kind):
-            return channel(body, entry)
-    raise TypeError(f"descriptor {fd} is {entry.file.describe()}: no pipe and no stream socket")
+    make = _channel_of(entry.file)
+    if make is None:
+        raise TypeError(f"descriptor {fd} is {entry.file.describe()}, which has no channel")
+    return make(body, entry)
 
 
-_CHANNELS: Final = (
-    (ReadEnd, PipeReceiveChannel),
-    (WriteEnd, PipeSendChannel),
-    (StreamEndpoint, SocketChannel),
-)
+def _channel_of(file: OpenFile) -> Callable[[Body, Descriptor], AnyChannel] | None:
+    if isinstance(file, ReadEnd):
+        return PipeReceiveChannel
+    if isinstance(file, WriteEnd):
+        return PipeSendChannel
+    if isinstance(file, Socket) and file.kind == SOCK_STREAM:
+        return ListenerChannel if file.is_listening() else SocketChannel
+    if isinstance(file, Socket) and file.kind == SOCK_DGRAM:
+        return _datagram_channel_of(file)
+    return None
+
+
+def _datagram_channel_of(socket: Socket) -> Callable[[Body, Descriptor], AnyChannel]:
+    try:
+        socket.getpeername()
+    except OSError:  # ENOTCONN
+        return UNIXDatagramChannel if socket.family == AF_UNIX else UDPChannel
+    return ConnectedUNIXDatagramChannel if socket.family == AF_UNIX else ConnectedUDPChannel

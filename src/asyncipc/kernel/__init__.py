@@ -7,5 +7,6 @@ on: no await, no import beyond the standard library's words.
 Read in this order: ``readiness``, ``waitqueue`` (the pattern of everything),
 ``buffers``, ``openfile``, ``descriptors``; then the objects ``pipe``,
 ``stream``, ``datagram``, ``console``; ``transfer`` and ``poll`` (calls that
-take long); ``signals``, ``process``, and ``kernel``, which holds them together.
+take long); ``signals``, ``signal_state``, ``delivery``, ``signal_wait``, ``signal_io``;
+``process``, ``children``, ``groups``, and ``kernel``, which holds them together.
 """

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import final
 
 from asyncipc.kernel.buffers import Buffer, as_bytes
+from asyncipc.kernel.node import S_IFCHR
 from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
@@ -20,6 +21,7 @@ class Console(OpenFile):
     __slots__ = ("_outlet",)
 
     noun = "console"
+    file_mode = S_IFCHR | 0o620
 
     def __init__(self, kernel: Home, outlet: Callable[[bytes], None]) -> None:
         super().__init__(kernel, O_RDWR)

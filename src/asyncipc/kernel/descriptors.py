@@ -44,12 +44,15 @@ class Descriptor:
 
 @final
 class DescriptorTable:
-    __slots__ = ("_entries", "_fresh", "_holes", "hard_limit", "limit")
+    """``get``: the entry of a number, None if it is not open."""
+
+    __slots__ = ("_entries", "_fresh", "_holes", "get", "hard_limit", "limit")
 
     def __init__(self, limit: int = NOFILE_SOFT, hard_limit: int = NOFILE_HARD) -> None:
         self.limit = limit
         self.hard_limit = hard_limit
         self._entries: dict[int, Descriptor] = {}
+        self.get = self._entries.get  # no frame of ours on the hot path
         self._holes: list[int] = []  # a heap of numbers below _fresh that were closed
         self._fresh = 0  # no number from here on was ever given by _lowest
 
@@ -66,9 +69,6 @@ class DescriptorTable:
         if entry is None:
             fail(errno.EBADF)
         return entry
-
-    def get(self, fd: int) -> Descriptor | None:
-        return self._entries.get(fd)
 
     def open(self, *files: OpenFile, cloexec: bool) -> tuple[Descriptor, ...]:
         """Give each file the lowest free number, in order; EMFILE gives none."""

@@ -17,6 +17,7 @@ import errno
 from typing import TYPE_CHECKING, Final, Protocol
 
 from asyncipc.errors import fail
+from asyncipc.kernel.node import Status
 from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.inet import Inet
     from asyncipc.kernel.namespace import Namespace
+    from asyncipc.kernel.signal_io import SignalDriven
     from asyncipc.kernel.timers import Timers
     from asyncipc.kernel.unix_names import AbstractNames
     from asyncipc.kernel.waitqueue import WouldBlock
@@ -63,8 +65,10 @@ class Home(Protocol):
     names: Namespace
     abstract: AbstractNames
     inet: Inet
+    signal_driven: SignalDriven
 
     def new_inode(self) -> int: ...
+    def raise_io(self, file: OpenFile) -> None: ...
 
 
 class OpenFile:
@@ -87,6 +91,7 @@ class OpenFile:
     )
 
     noun = "anon_inode"
+    file_mode = 0o600
     is_stream = False
 
     whole_max = UNBOUNDED
@@ -112,6 +117,8 @@ class OpenFile:
         self.holders -= 1
         assert self.holders >= 0, self.describe()
         if self.holders == 0:
+            if self.flags & O_ASYNC:
+                self.kernel.signal_driven.stop(self)
             self.release()
 
     def release(self) -> None:
@@ -119,6 +126,10 @@ class OpenFile:
 
     def describe(self) -> str:
         return f"{self.noun}:[{self.inode}]"
+
+    def status(self) -> Status:
+        """fstat(2): the type and the permissions of what has no name."""
+        return Status(self.file_mode, self.inode)
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         """The open files through which somebody could make ``mask`` true."""
@@ -171,6 +182,22 @@ class OpenFile:
 
     def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
         """write(2)"""
+        fail(errno.EINVAL)
+
+    def seek(self, offset: int, whence: int) -> int:
+        """lseek(2)"""
+        fail(errno.ESPIPE)
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        """pread(2)"""
+        fail(errno.ESPIPE)
+
+    def write_at(self, data: Buffer, offset: int) -> int:
+        """pwrite(2)"""
+        fail(errno.ESPIPE)
+
+    def truncate(self, length: int) -> None:
+        """ftruncate(2)"""
         fail(errno.EINVAL)
 
     def recv(self, size: int, flags: int) -> bytes | WouldBlock:

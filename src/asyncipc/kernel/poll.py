@@ -7,7 +7,6 @@ every change wakes it to look again.  ERR, HUP and NVAL come unasked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
 
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.openfile import OpenFile
@@ -15,7 +14,6 @@ from asyncipc.kernel.readiness import NVAL, UNASKED
 from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 
-@final
 class Poll:
     """One call of poll(2): a verb that refuses until something is ready.
 
@@ -27,9 +25,12 @@ class Poll:
 
     __slots__ = ("_files", "_requests", "_table", "refusal")
 
+    restarts = False
+    """A handled signal ends it with EINTR, SA_RESTART or not (signal(7))."""
+
     def __init__(self, table: DescriptorTable, requests: Sequence[tuple[int, int]]) -> None:
         self._table = table
-        self._requests = [(fd, events) for fd, events in requests if fd >= 0]
+        self._requests = [request for request in requests if request[0] >= 0]
         self._files: list[tuple[OpenFile, int]] = []
         queues: list[WaitQueue] = []
         asked = 0
@@ -53,11 +54,15 @@ class Poll:
         """The ready ones, in the order of the requests."""
         found = []
         for fd, events in self._requests:
-            entry = self._table.get(fd)
-            mask = NVAL if entry is None else entry.file.poll() & (events | UNASKED)
+            mask = self.readiness(fd) & (events | UNASKED | NVAL)
             if mask:
                 found.append((fd, mask))
         return found
+
+    def readiness(self, fd: int) -> int:
+        """What the number stands for says now; NVAL for nothing."""
+        entry = self._table.get(fd)
+        return NVAL if entry is None else entry.file.poll()
 
     def arguments(self) -> tuple[object, ...]:
         return (tuple(self._requests),)

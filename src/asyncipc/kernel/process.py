@@ -14,12 +14,24 @@ import enum
 from typing import TYPE_CHECKING, Protocol, final
 
 from asyncipc.kernel.readiness import READABLE
-from asyncipc.kernel.signals import IGNORED_AT_START, Disposition
+from asyncipc.kernel.signal_state import Pending, Thread
+from asyncipc.kernel.signals import (
+    DEFAULT,
+    IGNORE,
+    IGNORED_AT_START,
+    Action,
+    Disposition,
+    bit,
+    numbers,
+)
 from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asyncipc.kernel.descriptors import DescriptorTable
     from asyncipc.kernel.namespace import Directory
+    from asyncipc.kernel.timers import Timer
 
 
 class State(enum.Enum):
@@ -38,28 +50,62 @@ class Body(Protocol):
     def interrupt(self) -> None:
         """Its state has changed: every call that sleeps looks up."""
 
+    def alert(self) -> None:
+        """What signals are due has changed: who sleeps and has to handle one looks up."""
+
+    @property
+    def threads(self) -> Iterable[Thread]:
+        """The main task, and those others whose masks are their own."""
+
+
+@final
+class SignalSource:
+    """What sigwait, pause and nanosleep sleep on: whatever signal comes."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def describe(self) -> str:
+        return "a signal"
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """Anybody could send one: nobody in particular."""
+        return ()
+
 
 @final
 class Process:
     """``status`` is the raw wait status; ``news`` one of STOPPED and RUNNING
-    that the parent has not been told yet; ``pending`` signals wait for SIGCONT.
+    that the parent has not been told yet.  ``dispositions``: what was asked of
+    which signal; ``handled`` are those with a handler, as bits.  ``pending``:
+    signals to the process as a whole; ``main``: its first thread.
     """
 
     __slots__ = (
+        "alarm",
         "body",
         "children",
         "continued",
         "cwd",
         "dispositions",
+        "executed",
         "gid",
         "group",
+        "handled",
+        "main",
         "name",
         "news",
         "parent",
         "pending",
         "pid",
+        "session",
+        "signal_refusal",
+        "signals",
         "state",
         "status",
+        "subreaper",
         "table",
         "uid",
         "umask",
@@ -78,24 +124,63 @@ class Process:
         self.parent: Process | None = None
         self.children: dict[int, Process] = {}
         self.group = pid
+        self.session = pid
+        self.executed = False
+        self.subreaper = False
         self.state = State.RUNNING
         self.status = 0
         self.news: State | None = None
-        self.pending: set[int] = set()
-        self.dispositions: dict[int, Disposition] = dict.fromkeys(
-            IGNORED_AT_START, Disposition.IGNORE
-        )
+        self.pending = Pending()
+        self.main = Thread()
+        self.dispositions: dict[int, Action] = dict.fromkeys(IGNORED_AT_START, IGNORE)
+        self.handled = 0
+        self.alarm: Timer | None = None
         self.body: Body | None = None
         self.waits: WaitQueue | None = None
         self.wait_refusal: WouldBlock | None = None
+        self.signals: WaitQueue | None = None
+        self.signal_refusal: WouldBlock | None = None
         self.continued: WaitQueue | None = None
 
     @property
     def alive(self) -> bool:
         return self.state is State.RUNNING or self.state is State.STOPPED
 
-    def disposition(self, signal: int) -> Disposition:
-        return self.dispositions.get(signal, Disposition.DEFAULT)
+    def threads(self) -> Iterable[Thread]:
+        return (self.main,) if self.body is None else self.body.threads
+
+    def action(self, signal: int) -> Action:
+        return self.dispositions.get(signal, DEFAULT)
+
+    def set_action(self, signal: int, action: Action) -> None:
+        self.dispositions[signal] = action
+        self.handled &= ~bit(signal)
+        if not isinstance(action.handler, Disposition):
+            self.handled |= bit(signal)
+
+    def forget_handlers(self) -> None:
+        """exec: what was ignored stays so; handlers, flags and masks are gone."""
+        for signal in numbers(self.handled):
+            self.dispositions[signal] = DEFAULT
+        self.handled = 0
+        for signal, action in self.dispositions.items():
+            self.dispositions[signal] = Action(action.handler)
+
+    def is_due(self, thread: Thread) -> bool:
+        """Is there a signal that ``thread`` has to run a handler for?"""
+        due = self.handled & ~thread.mask & (self.pending.bits | thread.pending.bits)
+        return bool(due) and self.state is State.RUNNING
+
+    def await_signal(self) -> WouldBlock:
+        """What sigwait, pause and nanosleep answer while nothing has happened."""
+        if self.signal_refusal is None:
+            self.signals = WaitQueue(self, READABLE)
+            self.signal_refusal = WouldBlock(Watch((self.signals,)), SignalSource(self), READABLE)
+        return self.signal_refusal
+
+    def signal_came(self) -> None:
+        if self.signals is not None:
+            self.signals.notify()
 
     def child_refusal(self) -> WouldBlock:
         """What waitpid answers while no child has news.

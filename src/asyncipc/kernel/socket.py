@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from asyncipc.errors import fail
+from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel import options as opt
 from asyncipc.kernel.address import Address
+from asyncipc.kernel.node import S_IFSOCK
 from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.options import UNCHANGED, SocketOptions
 from asyncipc.kernel.readiness import OUT
@@ -99,6 +101,7 @@ class Socket(OpenFile):
     __slots__ = ("error", "options", "send_limit", "shut")
 
     noun = "socket"
+    file_mode = S_IFSOCK | 0o777
     family = AF_UNIX
     kind = SOCK_STREAM
     protocol = 0
@@ -177,7 +180,11 @@ class Socket(OpenFile):
 
     def peer_credentials(self) -> bytes:
         """SO_PEERCRED: a struct ucred; without a peer pid 0 and nobody."""
-        return credentials(0, -1, -1)
+        return NOBODY
+
+    def memory(self) -> tuple[int, int]:
+        """For SO_MEMINFO: the memory of what was received, and how often there was no room."""
+        return 0, 0
 
     def set_send_limit(self, request: int) -> None:
         """SO_SNDBUF: who sleeps for room looks again."""
@@ -193,6 +200,10 @@ class Socket(OpenFile):
         """SO_RCVLOWAT: at least 1; a negative request is the most there is."""
         most = 2**31 - 1
         self.own_options().receive_low_water = most if request < 0 else request or 1
+
+    def set_peek_offset(self, offset: int) -> None:
+        """SO_PEEK_OFF"""
+        raise Unsupported("asyncipc models SO_PEEK_OFF for UNIX stream sockets only")
 
     def getsockopt(self, level: int, option: int) -> int | bytes:
         """getsockopt(2): an integer, or the bytes of a struct.  ENOPROTOOPT, EOPNOTSUPP."""
@@ -231,9 +242,26 @@ class Socket(OpenFile):
         fail(errno.EOPNOTSUPP)
 
 
+@lru_cache(maxsize=256)
 def credentials(pid: int, uid: int, gid: int) -> bytes:
     """A struct ucred."""
     return b"".join((number & 0xFFFFFFFF).to_bytes(4, "little") for number in (pid, uid, gid))
+
+
+NOBODY: Final = credentials(0, -1, -1)
+"""What SO_PEERCRED tells of no peer."""
+
+
+def process_credentials(process: Process) -> bytes:
+    """A struct ucred of a process as it is now; equal ones are one object."""
+    return credentials(process.pid, process.uid, process.gid)
+
+
+def _memory_info(socket: Socket) -> bytes:
+    """The nine numbers of SO_MEMINFO; those of sending are 0, as nothing stays on the way."""
+    held, drops = socket.memory()
+    numbers = (held, socket.options.receive_limit, 0, socket.send_limit, 0, 0, 0, 0, drops)
+    return b"".join(number.to_bytes(4, "little") for number in numbers)
 
 
 def _linger(socket: Socket) -> bytes:
@@ -263,7 +291,9 @@ _READERS: Final[dict[int, Callable[[Socket], int | bytes]]] = {
     opt.SO_DOMAIN: lambda socket: socket.family,
     opt.SO_ERROR: lambda socket: socket.take_error(),
     opt.SO_LINGER: _linger,
+    opt.SO_MEMINFO: _memory_info,
     opt.SO_PEERCRED: lambda socket: socket.peer_credentials(),
+    opt.SO_PEEK_OFF: lambda socket: socket.options.peek_offset,
     opt.SO_PROTOCOL: lambda socket: socket.protocol,
     opt.SO_RCVBUF: lambda socket: socket.options.receive_limit,
     opt.SO_RCVLOWAT: lambda socket: socket.options.receive_low_water,
@@ -276,6 +306,7 @@ _READERS: Final[dict[int, Callable[[Socket], int | bytes]]] = {
 
 _WRITERS: Final[dict[int, Callable[[Socket, int | bytes], None]]] = {
     opt.SO_LINGER: _set_linger,
+    opt.SO_PEEK_OFF: lambda socket, value: socket.set_peek_offset(opt.integer(value)),
     opt.SO_RCVBUF: lambda socket, value: socket.set_receive_limit(opt.integer(value)),
     opt.SO_RCVLOWAT: lambda socket, value: socket.set_low_water(opt.integer(value)),
     opt.SO_RCVTIMEO: _set_receive_timeout,

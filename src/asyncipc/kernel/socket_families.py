@@ -7,10 +7,13 @@ unix_create), so that each wrong argument gets the errno that Linux gives it.
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING, Final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.datagram import DatagramEndpoint, datagram_pair
+from asyncipc.kernel.ip_options import IPPROTO_TCP, IPPROTO_UDP
 from asyncipc.kernel.openfile import O_NONBLOCK, Home
+from asyncipc.kernel.seqpacket import SeqpacketEndpoint, seqpacket_pair
 from asyncipc.kernel.socket import (
     AF_INET,
     AF_INET6,
@@ -24,8 +27,18 @@ from asyncipc.kernel.socket import (
     SOCK_TYPE_MASK,
     SOCK_TYPES,
     Socket,
+    process_credentials,
 )
 from asyncipc.kernel.stream import StreamEndpoint, stream_pair
+from asyncipc.kernel.unix_socket import UnixSocket
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.process import Process
+from asyncipc.kernel.tcp_socket import TcpSocket
+from asyncipc.kernel.udp_socket import UdpSocket
+
+IPPROTO_MAX: Final = 263
+"""Numbers below may name a protocol; others are EINVAL."""
 
 
 def new_socket(kernel: Home, family: int, kind: int, protocol: int) -> Socket:
@@ -38,7 +51,9 @@ def new_socket(kernel: Home, family: int, kind: int, protocol: int) -> Socket:
     fail(errno.EAFNOSUPPORT)
 
 
-def new_socket_pair(kernel: Home, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
+def new_socket_pair(
+    kernel: Home, family: int, kind: int, protocol: int, creator: Process | None = None
+) -> tuple[Socket, Socket]:
     """socketpair(2): the UNIX domain only; EOPNOTSUPP for the internet's."""
     flags, kind = _split(kind)
     if family in {AF_INET, AF_INET6}:
@@ -46,12 +61,19 @@ def new_socket_pair(kernel: Home, family: int, kind: int, protocol: int) -> tupl
     if family != AF_UNIX:
         fail(errno.EAFNOSUPPORT)
     _check_unix_protocol(protocol)
+    a, b = _unix_pair(kernel, flags, kind)
+    if creator is not None:
+        a.peer_ucred = b.peer_ucred = process_credentials(creator)
+    return a, b
+
+
+def _unix_pair(kernel: Home, flags: int, kind: int) -> tuple[UnixSocket, UnixSocket]:
     if kind == SOCK_STREAM:
         return stream_pair(kernel, flags)
     if kind in {SOCK_DGRAM, SOCK_RAW}:
         return datagram_pair(kernel, flags)
     if kind == SOCK_SEQPACKET:
-        raise Unsupported("asyncipc does not model SOCK_SEQPACKET yet")
+        return seqpacket_pair(kernel, flags)
     fail(errno.ESOCKTNOSUPPORT)
 
 
@@ -75,9 +97,21 @@ def _unix_socket(kernel: Home, flags: int, kind: int, protocol: int) -> Socket:
     if kind in {SOCK_DGRAM, SOCK_RAW}:  # AF_UNIX takes SOCK_RAW to be SOCK_DGRAM
         return DatagramEndpoint(kernel, flags)
     if kind == SOCK_SEQPACKET:
-        raise Unsupported("asyncipc does not model SOCK_SEQPACKET yet")
+        return SeqpacketEndpoint(kernel, flags)
     fail(errno.ESOCKTNOSUPPORT)
 
 
 def _inet_socket(kernel: Home, family: int, flags: int, kind: int, protocol: int) -> Socket:
-    raise Unsupported("asyncipc does not model internet sockets yet")
+    if not 0 <= protocol < IPPROTO_MAX:
+        fail(errno.EINVAL)
+    if kind == SOCK_STREAM:
+        if protocol not in {0, IPPROTO_TCP}:
+            fail(errno.EPROTONOSUPPORT)
+        return TcpSocket(kernel, family, flags)
+    if kind == SOCK_DGRAM:
+        if protocol not in {0, IPPROTO_UDP}:
+            fail(errno.EPROTONOSUPPORT)
+        return UdpSocket(kernel, family, flags)
+    if kind == SOCK_RAW:
+        raise Unsupported("asyncipc does not model raw internet sockets (SOCK_RAW)")
+    fail(errno.ESOCKTNOSUPPORT)

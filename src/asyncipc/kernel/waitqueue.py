@@ -107,7 +107,8 @@ class WaitQueue:
         self._sleepers[waiter] = None
 
     def leave(self, waiter: Waiter) -> None:
-        del self._sleepers[waiter]
+        """Leaving twice is leaving once: who is killed is taken out at once."""
+        self._sleepers.pop(waiter, None)
         if self._turn is waiter:
             self._turn = None
             self.barred = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from asyncipc.kernel import descriptors, openfile
+from asyncipc.kernel import children, descriptors, openfile, signals
 from asyncipc.kernel import pipe as pipes
 from asyncipc.kernel.signals import Disposition
 
@@ -42,3 +42,21 @@ SIG_DFL: Final = Disposition.DEFAULT
 SIG_IGN: Final = Disposition.IGNORE
 PIPE_BUF: Final = pipes.PIPE_BUF
 CLOSE_RANGE_CLOEXEC: Final = descriptors.CLOSE_RANGE_CLOEXEC
+P_ALL: Final = children.P_ALL
+P_PGID: Final = children.P_PGID
+P_PID: Final = children.P_PID
+SA_NOCLDSTOP: Final = signals.SA_NOCLDSTOP
+SA_NOCLDWAIT: Final = signals.SA_NOCLDWAIT
+SA_NODEFER: Final = signals.SA_NODEFER
+SA_RESETHAND: Final = signals.SA_RESETHAND
+SA_RESTART: Final = signals.SA_RESTART
+SA_SIGINFO: Final = signals.SA_SIGINFO
+SIG_BLOCK: Final = signals.SIG_BLOCK
+SIG_SETMASK: Final = signals.SIG_SETMASK
+SIG_UNBLOCK: Final = signals.SIG_UNBLOCK
+WCONTINUED: Final = children.WCONTINUED
+WEXITED: Final = children.WEXITED
+WNOHANG: Final = children.WNOHANG
+WNOWAIT: Final = children.WNOWAIT
+WSTOPPED: Final = children.WSTOPPED
+WUNTRACED: Final = children.WUNTRACED

@@ -36,7 +36,6 @@ from asyncipc.posix.constants import (
     SIOCATMARK,
     SIOCOUTQ,
 )
-from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
 
 
@@ -109,7 +108,9 @@ def fcntl(fd: int, command: int, argument: int = 0) -> int:
     Commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
     F_GETPIPE_SZ, F_SETPIPE_SZ (bytes), F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG.
     Errors: EBADF, EINVAL, EMFILE, EBUSY and EPERM (pipe size), ESRCH (owner).
-    Not modelled: signal-driven I/O (O_ASYNC), locks, leases.
+    With O_ASYNC (F_SETFL) every change of readiness sends SIGIO, or the signal
+    of F_SETSIG, to the owner: a process, or negative a group.  Not modelled:
+    locks, leases.
     """
     return call("fcntl", _fcntl, operator.index(fd), command, operator.index(argument))
 
@@ -127,7 +128,7 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
     if command == F_GETFL:
         return entry.file.flags
     if command == F_SETFL:
-        return _set_status_flags(entry, argument)
+        return _set_status_flags(entry, fd, argument)
     if command == F_GETPIPE_SZ:
         return entry.file.pipe_size()
     if command == F_SETPIPE_SZ:
@@ -135,12 +136,14 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
     return _fcntl_owner(entry, command, argument)
 
 
-def _set_status_flags(entry: Descriptor, flags: int) -> int:
+def _set_status_flags(entry: Descriptor, fd: int, flags: int) -> int:
     """F_SETFL: what may be changed is; the access mode and the rest stay."""
-    if flags & O_ASYNC:
-        raise Unsupported("asyncipc does not model signal-driven I/O (O_ASYNC)")
     file = entry.file
     file.allow_flags(flags)
+    if flags & O_ASYNC:
+        file.kernel.signal_driven.start(file, fd)
+    elif file.flags & O_ASYNC:
+        file.kernel.signal_driven.stop(file)
     kept = file.flags & ~openfile.CHANGEABLE
     file.flags = kept | flags & openfile.CHANGEABLE
     return 0
@@ -152,9 +155,7 @@ def _fcntl_owner(entry: Descriptor, command: int, argument: int) -> int:
     if command == F_GETOWN:
         return file.signal_owner
     if command == F_SETOWN:
-        if argument:
-            current().machine.kill(current(), argument, 0)
-        file.signal_owner = argument
+        file.kernel.signal_driven.set_owner(file, argument)
         return 0
     if command == F_GETSIG:
         return file.signal_sent

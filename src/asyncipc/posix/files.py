@@ -1,4 +1,4 @@
-"""Calls on pipes and on what has a path; reading and writing."""
+"""Calls on pipes; reading and writing, and the position where that is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.transfer import LongWrite
-from asyncipc.posix.arguments import not_open, octets, own_table, size_of
+from asyncipc.posix.arguments import entry_of, not_open, octets, own_table, size_of
 from asyncipc.posix.constants import O_CLOEXEC, O_NONBLOCK
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
@@ -23,10 +23,11 @@ def pipe() -> tuple[int, int]:
 
 
 def pipe2(flags: int) -> tuple[int, int]:
-    """pipe2(2): as ``pipe``; flags O_NONBLOCK and O_CLOEXEC, else EINVAL.
+    """pipe2(2): as ``pipe``; flags O_NONBLOCK, O_CLOEXEC and O_DIRECT, else EINVAL.
 
-    A pipe holds 16 pages, 65536 bytes when each is full.  Not modelled:
-    packet mode (O_DIRECT).
+    A pipe holds 16 pages, 65536 bytes when each is full.  With O_DIRECT each
+    write of up to PIPE_BUF bytes is a packet: a read takes one, and drops what
+    it does not take of it.
     """
     body = current()
 
@@ -45,7 +46,7 @@ async def read(fd: int, n: int) -> bytes:
     O_NONBLOCK.  Reading 0 bytes returns b"" at once.  Errors: EBADF (also for
     the write end of a pipe), EINVAL (``n < 0``), ECONNRESET (socket).
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("read", fd, n)
+    entry = entry_of(fd) or await not_open("read", fd, n)
     return await syscall("read", entry, entry.file.read, size_of(n))
 
 
@@ -57,7 +58,7 @@ async def write(fd: int, data: Buffer) -> int:
     EPIPE with SIGPIPE (no reader; SIGPIPE starts ignored).  Under cancellation,
     and when the readers go, a write that has moved something returns its count.
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("write", fd, data)
+    entry = entry_of(fd) or await not_open("write", fd, data)
     data = octets(data)
     if len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
         return await syscall("write", entry, entry.file.write, data)
@@ -69,3 +70,33 @@ async def write_long(name: str, entry: Descriptor, long: LongWrite) -> int:
     if long.signalled:
         current().broken_pipe()
     return moved
+
+
+def lseek(fd: int, position: int, whence: int = 0) -> int:
+    """lseek(2): move the offset of the open file.  EBADF; ESPIPE for what has none.
+
+    No object that is modelled has one: no regular files.  ``pread``, ``pwrite``
+    and ``ftruncate`` are there for the same reason, to fail as outside.
+    """
+    file = own_table()[operator.index(fd)].file
+    return call("lseek", lambda _, *args: file.seek(*args), fd, operator.index(position), whence)
+
+
+def pread(fd: int, n: int, offset: int) -> bytes:
+    """pread(2): read from ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
+    file = own_table()[operator.index(fd)].file
+    return call("pread64", lambda _, *args: file.read_at(*args), fd, size_of(n), size_of(offset))
+
+
+def pwrite(fd: int, data: Buffer, offset: int) -> int:
+    """pwrite(2): write to ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
+    file = own_table()[operator.index(fd)].file
+    return call(
+        "pwrite64", lambda _, *args: file.write_at(*args), fd, octets(data), size_of(offset)
+    )
+
+
+def ftruncate(fd: int, length: int) -> None:
+    """ftruncate(2): set the length of a file.  EBADF, EINVAL (below 0, or no regular file)."""
+    file = own_table()[operator.index(fd)].file
+    call("ftruncate", lambda _, length: file.truncate(length), fd, size_of(length))

@@ -17,7 +17,7 @@ from asyncipc.kernel.socket import (
 )
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import WouldBlock
-from asyncipc.posix.arguments import not_open, octets, own_table, size_of
+from asyncipc.posix.arguments import entry_of, flags_of, not_open, octets, size_of
 from asyncipc.posix.constants import O_NONBLOCK
 from asyncipc.posix.files import write_long
 from asyncipc.runtime.process import current
@@ -31,14 +31,16 @@ async def send(fd: int, data: Buffer, flags: int = 0) -> int:
     with O_NONBLOCK or MSG_DONTWAIT.  Errors: EBADF, ENOTSOCK, EPIPE (with
     SIGPIPE on a stream, unless MSG_NOSIGNAL), ECONNREFUSED, ENOTCONN and
     EMSGSIZE (datagram).  Under cancellation, and when the peer goes, a stream
-    that has moved something returns its count.  Not modelled: MSG_OOB.
+    that has moved something returns its count.  MSG_OOB: the last byte of a
+    stream's send is urgent; EOPNOTSUPP elsewhere.
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("send", fd, data, flags)
-    data, flags = octets(data), operator.index(flags)
-    dontwait = bool(flags & MSG_DONTWAIT)
-    if dontwait or len(data) <= entry.file.whole_max or entry.file.flags & O_NONBLOCK:
-        return await syscall("send", entry, entry.file.send, data, flags, dontwait=dontwait)
-    return await write_long("send", entry, LongWrite(entry.file.send, data, flags))
+    entry = entry_of(fd) or await not_open("send", fd, data, flags)
+    data, flags, file = octets(data), flags_of(flags), entry.file
+    if flags & MSG_DONTWAIT:
+        return await syscall("send", entry, file.send, data, flags, dontwait=True)
+    if len(data) <= file.whole_max or file.flags & O_NONBLOCK:
+        return await syscall("send", entry, file.send, data, flags)
+    return await write_long("send", entry, LongWrite(file.send, data, flags))
 
 
 async def recv(fd: int, n: int, flags: int = 0) -> bytes:
@@ -50,12 +52,14 @@ async def recv(fd: int, n: int, flags: int = 0) -> bytes:
     Errors: EBADF, ENOTSOCK, EINVAL (``n < 0``, MSG_OOB without such data),
     ECONNRESET once if the peer closed with unread data.
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("recv", fd, n, flags)
-    size, flags = size_of(n), operator.index(flags)
+    entry = entry_of(fd) or await not_open("recv", fd, n, flags)
+    size, flags, file = size_of(n), flags_of(flags), entry.file
+    if not flags:
+        return await syscall("recv", entry, file.recv, size, 0)
+    if _waits_for_all(file, flags):
+        return await syscall("recv", entry, WaitAll(file.recv, size, flags))
     dontwait = bool(flags & MSG_DONTWAIT)
-    if flags & MSG_WAITALL and _waits_for_all(entry.file, flags):
-        return await syscall("recv", entry, WaitAll(entry.file.recv, size, flags))
-    return await syscall("recv", entry, entry.file.recv, size, flags, dontwait=dontwait)
+    return await syscall("recv", entry, file.recv, size, flags, dontwait=dontwait)
 
 
 async def sendto(fd: int, data: Buffer, address: ProgramAddress, flags: int = 0) -> int:
@@ -67,10 +71,10 @@ async def sendto(fd: int, data: Buffer, address: ProgramAddress, flags: int = 0)
     EACCES, EPROTOTYPE, EPERM (the receiver is connected elsewhere), EISCONN
     and EOPNOTSUPP (UNIX stream), EINVAL, EAFNOSUPPORT, ENETUNREACH.
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("sendto", fd, data, address)
+    entry = entry_of(fd) or await not_open("sendto", fd, data, address)
     file, process = entry.file, current().process
     name = to_kernel(address, family_of(file))
-    data, flags = octets(data), operator.index(flags)
+    data, flags = octets(data), flags_of(flags)
 
     def verb(data: Buffer, flags: int, _: object, done: int = 0) -> int | WouldBlock:
         return socket_of(file).sendto(data, flags, name, process, done)
@@ -124,8 +128,8 @@ async def recv_into(
 
 
 async def _receive(name: str, fd: int, n: int, flags: int) -> Message:
-    entry = own_table().get(operator.index(fd)) or await not_open(name, fd, n, flags)
-    file, size, flags = entry.file, size_of(n), operator.index(flags)
+    entry = entry_of(fd) or await not_open(name, fd, n, flags)
+    file, size, flags = entry.file, size_of(n), flags_of(flags)
     if _waits_for_all(file, flags):
         data = await syscall(name, entry, WaitAll(file.recv, size, flags))
         return Message(data, len(data))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import operator
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias, TypeVarTuple
 
+from asyncipc.errors import fail
+from asyncipc.kernel.signals import SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import check_program, current
 from asyncipc.runtime.syscall import call, syscall
@@ -65,6 +68,23 @@ async def waitpid(pid: int, options: int = 0) -> tuple[int, int]:
     return await syscall("waitpid", None, ask, operator.index(pid), operator.index(options))
 
 
+async def waitid(idtype: int, number: int, options: int) -> SignalInfo | None:
+    """waitid(2): news of a child as SIGCHLD's info: si_pid, si_code, si_status.
+
+    ``idtype`` is P_PID, P_PGID (0: one's own group) or P_ALL; ``options`` says
+    which news: WEXITED, WSTOPPED, WCONTINUED.  Blocks until there is some; with
+    WNOHANG None instead.  WNOWAIT leaves it to be asked for again.  Errors:
+    ECHILD, EINVAL.  Not modelled: P_PIDFD.
+    """
+    body = current()
+
+    def ask(kind: int, number: int, options: int) -> SignalInfo | WouldBlock | None:
+        return body.machine.waitid(body, kind, number, options)
+
+    kind, number, options = map(operator.index, (idtype, number, options))
+    return await syscall("waitid", None, ask, kind, number, options)
+
+
 async def wait() -> tuple[int, int]:
     """wait(2): ``waitpid(-1)``."""
     return await waitpid(-1)
@@ -79,3 +99,98 @@ def getppid() -> int:
     """getppid(2): 1 if the parent has ended."""
     parent = current().process.parent
     return 0 if parent is None else parent.pid
+
+
+# -- groups and sessions
+
+
+def setpgid(pid: int, group: int) -> None:
+    """setpgid(2): put oneself (0) or a child into a group; 0 makes it its leader.
+
+    Errors: EACCES for a child that has executed a program, EPERM for a session's
+    leader (the first process is one), another session or a group that is not in
+    this session, ESRCH, EINVAL.
+    """
+    body = current()
+    call(
+        "setpgid",
+        lambda pid, group: body.machine.setpgid(body, pid, group),
+        operator.index(pid),
+        operator.index(group),
+    )
+
+
+def getpgid(pid: int) -> int:
+    """getpgid(2): the group of a process; 0 means this one.  ESRCH."""
+    body = current()
+    return call("getpgid", lambda pid: body.machine.getpgid(body, pid), operator.index(pid))
+
+
+def getpgrp() -> int:
+    """getpgrp(2): this process's group."""
+    return current().process.group
+
+
+def setsid() -> int:
+    """setsid(2): a session and group of one's own; its number.  EPERM for a group's leader."""
+    body = current()
+    return call("setsid", lambda: body.machine.setsid(body))
+
+
+def getsid(pid: int) -> int:
+    """getsid(2): the session of a process; 0 means this one.  ESRCH."""
+    body = current()
+    return call("getsid", lambda pid: body.machine.getsid(body, pid), operator.index(pid))
+
+
+def set_child_subreaper(on: bool) -> None:
+    """prctl(PR_SET_CHILD_SUBREAPER): orphans below this process come to it, not to init."""
+
+    def set_it(on: bool) -> None:
+        current().process.subreaper = on
+
+    call("set_child_subreaper", set_it, bool(on))
+
+
+# -- users
+
+
+def getuid() -> int:
+    """getuid(2): 0, root, unless set."""
+    return current().process.uid
+
+
+def setuid(uid: int) -> None:
+    """setuid(2): become another user, which only root may: EPERM.  EINVAL below 0.
+
+    Not modelled: saved and effective users apart from the real one.
+    """
+
+    def become(uid: int) -> None:
+        process = current().process
+        if uid < 0:
+            fail(errno.EINVAL)
+        if process.uid not in (0, uid):
+            fail(errno.EPERM)
+        process.uid = uid
+
+    call("setuid", become, operator.index(uid))
+
+
+def getgid() -> int:
+    """getgid(2): 0 unless set."""
+    return current().process.gid
+
+
+def setgid(gid: int) -> None:
+    """setgid(2): as ``setuid``, for the group of users."""
+
+    def become(gid: int) -> None:
+        process = current().process
+        if gid < 0:
+            fail(errno.EINVAL)
+        if process.uid and process.gid != gid:
+            fail(errno.EPERM)
+        process.gid = gid
+
+    call("setgid", become, operator.index(gid))

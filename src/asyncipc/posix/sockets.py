@@ -9,7 +9,7 @@ from asyncipc.errors import fail
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
 from asyncipc.faces.socket_calls import acceptor, family_of, socket_of
 from asyncipc.kernel import socket as sockets
-from asyncipc.posix.arguments import not_open, own_table
+from asyncipc.posix.arguments import entry_of, not_open, own_table
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -77,7 +77,7 @@ async def accept4(fd: int, flags: int = 0) -> tuple[int, SocketName]:
 
 
 async def _accept(name: str, fd: int, flags: int) -> tuple[int, SocketName]:
-    entry = own_table().get(operator.index(fd)) or await not_open(name, fd)
+    entry = entry_of(fd) or await not_open(name, fd)
     body = current()
     accepted, address = await syscall(name, entry, acceptor(body, entry.file, flags))
     return accepted.fd, to_program(address)
@@ -93,7 +93,7 @@ async def connect(fd: int, address: ProgramAddress | None) -> None:
     EISCONN next time.  Errors: ECONNREFUSED, ENOENT, EACCES, EPROTOTYPE,
     EISCONN, EALREADY, EINVAL, EAFNOSUPPORT, EADDRNOTAVAIL, ENETUNREACH.
     """
-    entry = own_table().get(operator.index(fd)) or await not_open("connect", fd, address)
+    entry = entry_of(fd) or await not_open("connect", fd, address)
     file, process = entry.file, current().process
     name = None if address is None else to_kernel(address, family_of(file))
     await syscall("connect", entry, lambda _: socket_of(file).connect(process, name), address)
@@ -120,10 +120,9 @@ def socketpair(
 ) -> tuple[int, int]:
     """socketpair(2): two connected UNIX sockets, the two lowest free numbers.
 
-    Close-on-exec, as Python makes them.  ``type`` is SOCK_STREAM or SOCK_DGRAM,
-    with SOCK_NONBLOCK if wished.  Errors: EOPNOTSUPP (INET), EAFNOSUPPORT,
-    ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE.  Not modelled:
-    SOCK_SEQPACKET.
+    Close-on-exec, as Python makes them.  ``type`` is SOCK_STREAM, SOCK_DGRAM or
+    SOCK_SEQPACKET, with SOCK_NONBLOCK if wished.  Errors: EOPNOTSUPP (INET),
+    EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT, EINVAL, EMFILE.
     """
     body = current()
 

@@ -5,8 +5,8 @@ must never know what a face looks like or who watches.  It waits in one
 function, :func:`asyncipc.runtime.syscall.syscall`.
 
 Read in this order: ``syscall`` (the one loop), ``parking`` with its two
-schedulers ``trio_parking`` and ``asyncio_parking``, ``process``, ``clock``,
-``simulation``; then ``backend`` and ``simulated``, ``tap`` and ``fault_plan``,
-``report``, ``asyncio_loop``, ``watchdog``; and ``lent``, every private hook of
-others that we touch.
+schedulers ``trio_parking`` and ``asyncio_parking``, ``process``, ``threads`` and
+``interruption`` (signals), ``clock``, ``simulation``; then ``backend`` and
+``simulated``, ``tap`` and ``fault_plan``, ``report``, ``asyncio_loop``,
+``watchdog``; and ``lent``, every private hook of others that we touch.
 """

@@ -8,13 +8,17 @@ descriptors and executor jobs hold time; the loop's own self-pipe does not.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
-from typing import Any, final
+from contextvars import Context
+from typing import Any, TypeVarTuple, final
 
 from asyncipc.runtime import lent
-from asyncipc.runtime.clock import SECOND, VirtualTime
+from asyncipc.runtime.clock import SECOND, VirtualTime, nanoseconds
+
+Args = TypeVarTuple("Args")
 
 
 @final
@@ -98,6 +102,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.now_ns / SECOND
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Args], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """At the first nanosecond not before ``when``, as on trio.
+
+        asyncio itself would call up to a nanosecond early, and who then looks at the
+        clock and asks again, as anyio's deadlines do, would ask for ever.
+        """
+        due = nanoseconds(when) / SECOND if math.isfinite(when) else when
+        return super().call_at(due, callback, *args, context=context)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any

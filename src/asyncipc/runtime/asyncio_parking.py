@@ -40,6 +40,7 @@ class AsyncioParking:
         except RuntimeError:
             raise RuntimeError("asyncipc runs inside trio.run or asyncio.run") from None
         lent.check_asyncio()
+        self.seconds = self._loop.time
         self._scopes = lent.anyio_task_states()
         self._due = quantum
         self.sleeper: Callable[[Place | None], Sleeper] = AsyncioSleeper

@@ -178,14 +178,15 @@ class TrioClock(trio.abc.Clock):
 
 @final
 class LentTime:
-    """Timers on the clock of the run that we are a guest in."""
+    """Timers on the clock of the run that we are a guest in, which tells ``seconds``."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
         self._heap = TimerHeap()
         self._pause: anyio.CancelScope | None = None
 
     def now(self) -> int:
-        return nanoseconds(anyio.current_time())
+        return nanoseconds(self._seconds())
 
     def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
         timer = self._heap.arm(due_ns, action)

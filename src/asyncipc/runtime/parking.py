@@ -7,6 +7,7 @@ The words that :mod:`asyncipc.runtime.syscall` knows; what is behind them is in
   cancellation always is.  ``pause()`` then deals with it.
 * ``sleep(sleeper)``: be away until ``sleeper.wake()``; cancellable.
 * ``step()``: let others run *after* a call took effect; not cancellable.
+* ``seconds()``: the run's own clock.
 
 ``quantum`` calls may pass without the scheduler having its turn.  Where that
 turn is taken differs, because trio has a shielded yield and asyncio has none:
@@ -112,6 +113,7 @@ class Parking(Protocol):
     quantum: int
     spent: int
     cancelled_type: type[BaseException]
+    seconds: Callable[[], float]
 
     def must_pause(self) -> bool: ...
     def pause(self) -> Awaitable[None]: ...

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 from asyncipc.errors import TimeFrozen, Unsupported
 from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.signals import SIGKILL, SIGPIPE
+from asyncipc.kernel.signals import SI_USER, SIGKILL, SIGPIPE, SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.runtime.threads import MASK, Threads, run_handlers
 
 if TYPE_CHECKING:
     from asyncipc.runtime.parking import Sleeper
@@ -58,7 +59,8 @@ def current() -> Body:
 @final
 class Body:
     """``attention`` is the one test of the hot path: true while the process is
-    stopped or over, or while somebody watches or disturbs its calls.
+    stopped or over, while a handler is due or the masks of its tasks may differ,
+    or while somebody watches or disturbs its calls.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class Body:
         "sleepers",
         "task",
         "thread",
+        "threads",
     )
 
     def __init__(self, simulation: Simulation, process: Process) -> None:
@@ -84,6 +87,7 @@ class Body:
         self.thread = simulation.thread
         self.scope = self.parking.scope()
         self.sleepers: dict[Sleeper, Asleep] = {}
+        self.threads = Threads(self)
         self.next_program: tuple[Program, tuple[object, ...]] | None = None
         self.error: BaseException | None = None
         self.result: object = None
@@ -94,11 +98,20 @@ class Body:
 
     def update_attention(self) -> None:
         running = self.process.state is State.RUNNING and self.next_program is None
-        self.attention = self.simulation.watched or not running
+        signals = self.threads.apart or self._is_signalled()
+        self.attention = self.simulation.watched or signals or not running
+
+    def _is_signalled(self) -> bool:
+        """Has some task of it a handler to run?"""
+        process = self.process
+        return bool(process.handled) and any(map(process.is_due, self.threads))
 
     # -- what the kernel tells its body
 
     def end(self) -> None:
+        """The dead stand in no line and hold nothing, although their tasks have yet to unwind."""
+        for sleeper, (_, _, _, refusal) in self.sleepers.items():
+            refusal.line.leave(sleeper)
         for sleeper in self.sleepers:
             sleeper.let_go()
         self._clear_out()
@@ -118,12 +131,37 @@ class Body:
                 sleeper.why = sleeper.why or STOPPED
                 sleeper.wake()
 
+    def alert(self) -> None:
+        self.update_attention()
+        if self.attention and self._is_signalled():
+            self.threads.alert()
+
     # -- what its own calls do to it
 
     def broken_pipe(self) -> None:
         """EPIPE came with SIGPIPE.  Does not return if that is fatal."""
-        self.simulation.kernel.signal(self.process, SIGPIPE)
+        self.raise_signal(SIGPIPE)
         self.leave_if_over()
+        if self.attention:
+            run_handlers(self)
+
+    def raise_signal(self, signal: int) -> None:
+        """A signal to the calling task alone."""
+        process = self.process
+        info = SignalInfo(signal, SI_USER, process.pid, process.uid)
+        self.simulation.kernel.delivery.deliver(process, info, self.threads.own())
+
+    def settle(self) -> None:
+        """The calling task's mask has changed, which may make signals due."""
+        self.simulation.kernel.delivery.settle(self.process)
+
+    def block_signals(self, mask: int) -> None:
+        """The calling task's mask from now on, and that of the tasks it will start."""
+        self.threads.part()
+        thread = self.threads.own()
+        thread.block(mask)
+        MASK.set(thread.mask)
+        self.settle()
 
     def leave_if_over(self) -> None:
         if not self.process.alive or self.next_program is not None:
@@ -136,6 +174,7 @@ class Body:
     def execute(self, program: Program, args: tuple[object, ...]) -> NoReturn:
         if self.simulation.is_block(self):
             raise Unsupported("the block of an embedded Simulation cannot become another program")
+        self.threads.unite(self.threads.own())
         self.simulation.kernel.execute(self.process, name_of(program))
         self.next_program = (program, args)
         self._clear_out()
@@ -150,6 +189,7 @@ class Body:
         if not self.process.alive:  # killed before it ever ran
             return
         while True:
+            MASK.set(self.process.main.mask)
             await self._run_one(program, args)
             if self.next_program is None or not self.process.alive:
                 break

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import trio
 
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.process import Process, State
+from asyncipc.kernel.process import Process, SignalSource, State
 from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
@@ -159,7 +159,11 @@ def _waits_for(process: Process, call: str, refusal: WouldBlock) -> str:
         return "SIGCONT"
     if source is process:
         return "a child"
-    if call == "poll":
+    if isinstance(source, SignalSource):
+        return source.describe()
+    if call == "openat":
+        return f"the other end of {source.describe()}"
+    if call in {"poll", "select"}:
         return f"readiness of {source.describe()}"
     return f"{'room' if _is_room(refusal) else 'data'} in {source.describe()}"
 

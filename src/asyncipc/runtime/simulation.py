@@ -238,7 +238,7 @@ class Simulation:
         """Run ``program`` as the first process, and all its children to their ends."""
         time.stalled = self.stalled
         time.frozen = partial(self._frozen, time)
-        self._begin(time)
+        self._begin(time, _parking_of_this_run(self.quantum))
         try:
             async with self.parking.group() as self._group:
                 time.threads = anyio.to_thread.current_default_thread_limiter()
@@ -282,12 +282,12 @@ class Simulation:
         for body in list(self.bodies):
             self.kernel.end(body.process, SIGKILL)
 
-    def _begin(self, timers: Timers) -> None:
+    def _begin(self, timers: Timers, parking: Parking) -> None:
         if self._main is not None:
             raise RuntimeError("a simulation runs once: make a new one")
         self.timers = self.kernel.timers = timers
         self.thread = threading.get_ident()
-        self.parking = _parking_of_this_run(self.quantum)
+        self.parking = parking
         self._root = self.parking.sleeper(None)
         if self.seed is not None and self.parking.name == "trio":
             lent.seed_trio(self.dice("scheduler"))
@@ -306,8 +306,9 @@ class Simulation:
     # -- embedded in a run of somebody else's
 
     async def __aenter__(self) -> Self:
-        time = LentTime()
-        self._begin(time)
+        parking = _parking_of_this_run(self.quantum)
+        time = LentTime(parking.seconds)
+        self._begin(time, parking)
         self._tree = self.parking.group()
         self._group = await self._tree.__aenter__()
         self._group.start_soon(time.pump, name="asyncipc timers")

@@ -11,6 +11,9 @@ The laws of every call that may block:
 * One that did not have to wait lets others run at least every *quantum* calls.
 * A process that is stopped goes on in its calls only when continued; one that
   is over leaves at its next call.
+* A handler that is due runs before a call acts, while it sleeps, or as it
+  returns.  A call that it found asleep with nothing done fails with EINTR or
+  begins anew, as SA_RESTART and signal(7) say.
 
 While nobody watches or disturbs the calls, all that costs is one test
 (``body.attention``); else :mod:`asyncipc.runtime.tap` goes along.
@@ -29,11 +32,12 @@ from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.process import State
 from asyncipc.kernel.readiness import WRITABLE
-from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import Line, WouldBlock
+from asyncipc.runtime.interruption import GO_ON, is_signalled, progress, signalled
 from asyncipc.runtime.parking import Place, Sleeper
 from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
 from asyncipc.runtime.tap import Attendance
+from asyncipc.runtime.threads import SIGNALLED, run_handlers
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -72,8 +76,10 @@ async def syscall(
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
-        verb = _if_still_open(place, cast("Callable[[*Args], T]", attendance.verb))
-        args = cast("tuple[*Args]", attendance.args)
+        if attendance is not None:
+            verb = cast("Callable[[*Args], T]", attendance.verb)
+            args = cast("tuple[*Args]", attendance.args)
+        verb = _if_still_open(place, verb)
     try:
         result: object = verb(*args)
         if type(result) is WouldBlock:
@@ -87,8 +93,8 @@ async def syscall(
     except OSError as error:
         await _fail(body, error, attendance)
         raise
-    if attendance is not None:
-        attendance.returned(result)
+    if body.attention:
+        _leave(body, attendance, result)
     return result  # type: ignore[return-value]
 
 
@@ -106,12 +112,22 @@ def _would_block(refusal: WouldBlock) -> NoReturn:
     raise OSError(refusal.error, os.strerror(refusal.error))
 
 
+def _leave(body: Body, attendance: Attendance | None, result: object) -> None:
+    """A call returns: it is told, and the signals that came meanwhile are handled."""
+    if attendance is not None:
+        attendance.returned(result)
+    if body.process.state is State.RUNNING and body.next_program is None:
+        run_handlers(body)
+
+
 async def _fail(body: Body, error: OSError, attendance: Attendance | None) -> None:
     """A call that fails is a call: it is told, and others have their turn after it."""
     if attendance is not None:
         attendance.failed(error)
     if isinstance(error, BrokenPipeSignal):
         body.broken_pipe()
+    elif body.attention and body.process.alive:
+        run_handlers(body)
     parking = body.parking
     parking.spent += 1
     if parking.spent >= parking.quantum:
@@ -121,17 +137,23 @@ async def _fail(body: Body, error: OSError, attendance: Attendance | None) -> No
 def call(name: str, verb: Callable[[*Args], T], *args: *Args) -> T:
     """Make a call that cannot block, as the current process."""
     body = current()
-    if not body.attention:
-        return verb(*args)
-    body.leave_if_over()
-    attendance = Attendance(body, name, None, verb, args)
+    attendance = None
+    if body.attention:
+        body.leave_if_over()
+        run_handlers(body)
+        if body.simulation.watched:
+            attendance = Attendance(body, name, None, verb, args)
+            verb = cast("Callable[[*Args], T]", attendance.verb)
+            args = cast("tuple[*Args]", attendance.args)
     try:
-        result = cast("T", attendance.verb(*attendance.args))
+        result = verb(*args)
     except OSError as error:
-        attendance.failed(error)
+        if attendance is not None:
+            attendance.failed(error)
         raise
-    attendance.returned(result)
-    body.leave_if_over()
+    if body.attention:
+        _leave(body, attendance, result)
+        body.leave_if_over()
     return result
 
 
@@ -162,27 +184,27 @@ async def _wait(
     parking, sleepers = body.parking, body.sleepers
     sleeper = parking.sleeper(place)
     sleepers[sleeper] = call, verb, args, refusal
-    line: Line = refusal.line
-    line.join(sleeper)
+    (line := refusal.line).join(sleeper)
     try:
         if place is None or place.file.limited:
             _hold_and_limit(body, sleeper, verb, until_ns)
         while True:
-            await parking.sleep(sleeper)
+            if not body.attention or not is_signalled(body):
+                await parking.sleep(sleeper)
             if sleeper.why is None and not body.attention:
                 line.barred = False  # it has the turn: open to its own attempt
-            elif (cut := await _interrupted(body, sleeper, line, verb, args)) is not None:
+            elif (cut := await _interrupted(body, sleeper, line, verb, args)) is not GO_ON:
                 return cut
             result = verb(*args)
             if type(result) is not WouldBlock:
                 return result
             if sleeper.why is TIMED_OUT:
-                return _timed_out(verb, result)
+                return _timed_out(verb, refusal)
             line.refused(sleeper)
             if result is not refusal:
                 refusal, line = result, _change_lines(body, sleeper, result)
     except parking.cancelled_type as error:
-        return _short_count(body, verb, error)
+        return _short_count(body, sleeper, verb, error)
     finally:
         line.leave(sleeper)
         del sleepers[sleeper]
@@ -227,26 +249,29 @@ def _time_limit(body: Body, place: Place, refusal: WouldBlock) -> int | None:
 
 def _timed_out(verb: Callable[..., object], refusal: WouldBlock) -> object:
     """What a call returns whose time is over: its own answer, a short count, or an error."""
-    if isinstance(verb, Poll):
-        return verb.timed_out()
-    progress = _progress(verb)
-    if progress is None:
+    own_answer: Callable[[], object] | None = getattr(verb, "timed_out", None)
+    if own_answer is not None:
+        return own_answer()
+    done = progress(verb)
+    if done is None:
         _would_block(refusal)
-    return progress
+    return done
 
 
-def _short_count(body: Body, verb: Callable[..., object], error: BaseException) -> object:
-    """A sleeping call was cancelled: what it has done so far, if that is something."""
-    progress = _progress(verb)
-    if progress is None or not body.process.alive:
+def _short_count(
+    body: Body, sleeper: Sleeper, verb: Callable[..., object], error: BaseException
+) -> object:
+    """A sleeping call was cancelled: what it has done so far, if that is something.
+
+    If it was to handle a signal, another task does.
+    """
+    if body.attention and body.process.alive:
+        body.threads.alert(leaving=sleeper)
+    done = progress(verb)
+    if done is None or not body.process.alive:
         raise error
     body.parking.cancelled_late(error)
-    return progress
-
-
-def _progress(verb: Callable[..., object]) -> object:
-    """What a long call has done so far; None if nothing, or if it is none."""
-    return verb.progress() if isinstance(verb, LongWrite | WaitAll) else None
+    return done
 
 
 async def _interrupted(
@@ -259,13 +284,15 @@ async def _interrupted(
     """Woken for a reason that may not be the object; the result if that ends the call."""
     if sleeper.why is CLOSED:
         raise ClosedMeanwhile
-    if sleeper.why is STOPPED:
+    if sleeper.why is STOPPED or sleeper.why is SIGNALLED:
         sleeper.why = None
     body.leave_if_over()
-    result = None
+    result = GO_ON
     if body.process.state is State.STOPPED:
         result = await _stopped(body, sleeper, line, verb, args)
     line.try_again(sleeper)
+    if result is GO_ON and is_signalled(body):
+        result = signalled(body, sleeper, line, verb, args)
     return result
 
 
@@ -283,23 +310,26 @@ async def _stopped(
     with its short count; another leaves the line and stands at its end when
     the process goes on.
     """
-    result = None
+    result = GO_ON
     if body.sleepers[sleeper][-1].mask & WRITABLE:
         line.try_again(sleeper)
         result = verb(*args)
         if type(result) is WouldBlock:
             line.refused(sleeper)
-            result = None
+            result = GO_ON
     line.leave(sleeper)
     try:
         await _until_continued(body, sleeper)
     except body.parking.cancelled_type as error:
-        if result is None or not body.process.alive:
+        if result is GO_ON or not body.process.alive:
             raise
         body.parking.cancelled_late(error)
     finally:
         line.join(sleeper)
-    return _progress(verb) if result is None else result
+    if result is not GO_ON:
+        return result
+    done = progress(verb)
+    return GO_ON if done is None else done
 
 
 async def _until_continued(body: Body, sleeper: Sleeper) -> None:
@@ -323,10 +353,13 @@ async def _attend(
     place: Place | None,
     verb: Callable[..., object],
     args: tuple[object, ...],
-) -> Attendance:
-    """The process is stopped or over, or somebody watches or disturbs its calls."""
+) -> Attendance | None:
+    """The process is stopped or over, has signals to handle, or somebody watches or
+    disturbs its calls.
+    """
     body.leave_if_over()
-    if body.process.state is State.STOPPED:
+    run_handlers(body)
+    while body.process.state is State.STOPPED:
         sleeper = body.parking.sleeper(place)
         body.sleepers[sleeper] = call, verb, args, body.process.stop_refusal()
         try:
@@ -334,4 +367,6 @@ async def _attend(
         finally:
             del body.sleepers[sleeper]
             sleeper.let_go()
-    return Attendance(body, call, place, verb, args)
+        run_handlers(body)
+    body.leave_if_over()
+    return Attendance(body, call, place, verb, args) if body.simulation.watched else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from asyncipc.errors import errno_name, fail
 from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Wire
+from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.process import Process
 from asyncipc.kernel.transfer import LongWrite, WaitAll
@@ -154,4 +155,6 @@ def plain(value: object) -> object:
         return bytes(value)
     if isinstance(value, list | tuple):
         return tuple(map(plain, value))
+    if isinstance(value, Descriptor):  # accept's
+        return value.fd
     return name_of(value) if callable(value) else type(value).__name__

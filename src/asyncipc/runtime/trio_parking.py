@@ -63,6 +63,7 @@ class TrioParking:
         self.quantum = quantum
         self.spent = 0
         self.must_pause = lent.trio_cancelled
+        self.seconds = trio.current_time
         self.sleeper: Callable[[Place | None], Sleeper] = TrioSleeper
 
     async def pause(self) -> None:

@@ -8,6 +8,7 @@ They must never know a kernel, a scheduler or a face: a watcher is a callable
 on an event, and what the picture needs to see is declared as a protocol in
 ``tables``.  A run is the same with and without them.
 
-Read in this order: ``recorder``, ``strace``, ``transcript``, ``log``; then
-``tables`` and the lines it is drawn with, ``wiring``.
+Read in this order: ``recorder``, ``strace`` (with ``words``, the tables of
+names for numbers), ``transcript``, ``log``; then ``tables``, what it sees of
+sockets, ``endpoints``, and the lines it is drawn with, ``wiring``.
 """

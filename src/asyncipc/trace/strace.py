@@ -11,107 +11,30 @@ told by the simulation's ``blocked_report()``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, final
 
 from asyncipc.events import Event, ProcessLife, SystemCall, Wire
+from asyncipc.trace.words import (
+    ARGUMENTS,
+    MSG_TRUNC,
+    NAMES,
+    O_CREAT,
+    PATHS,
+    RESULT,
+    SIGNAL_SETS,
+    message_flags,
+    option,
+    signal_code,
+    signal_name,
+    signal_set,
+)
 
 BYTES_SHOWN: Final = 32
 """As strace -s: what is longer ends in dots."""
 SECOND: Final = 1_000_000_000
 
-# Linux's own numbers (signal(7), asm-generic), wherever the simulation runs.
-SIGNAL_NAMES: Final = """
-HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT
-CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS
-"""
-SIGNALS: Final = dict(enumerate(SIGNAL_NAMES.split(), start=1))
-FILE_FLAGS: Final = {0o4000: "O_NONBLOCK", 0o40000: "O_DIRECT", 0o2000000: "O_CLOEXEC"}
-FCNTL_COMMANDS: Final = {
-    0: "F_DUPFD",
-    1: "F_GETFD",
-    2: "F_SETFD",
-    3: "F_GETFL",
-    4: "F_SETFL",
-    8: "F_SETOWN",
-    9: "F_GETOWN",
-    10: "F_SETSIG",
-    11: "F_GETSIG",
-    1030: "F_DUPFD_CLOEXEC",
-    1031: "F_SETPIPE_SZ",
-    1032: "F_GETPIPE_SZ",
-}
-IOCTL_REQUESTS: Final = {0x541B: "FIONREAD", 0x5421: "FIONBIO"}
-FAMILIES: Final = {1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6"}
-SOCKET_TYPES: Final = {1: "SOCK_STREAM", 2: "SOCK_DGRAM", 3: "SOCK_RAW", 5: "SOCK_SEQPACKET"}
-SOCKET_FLAGS: Final = {0o4000: "SOCK_NONBLOCK", 0o2000000: "SOCK_CLOEXEC"}
-MESSAGE_FLAGS: Final = {
-    0x1: "MSG_OOB",
-    0x2: "MSG_PEEK",
-    0x20: "MSG_TRUNC",
-    0x40: "MSG_DONTWAIT",
-    0x100: "MSG_WAITALL",
-    0x4000: "MSG_NOSIGNAL",
-}
-HALVES: Final = {0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}
-WAIT_OPTIONS: Final = {0x1: "WNOHANG", 0x2: "WUNTRACED", 0x8: "WCONTINUED"}
-
-
-def signal_name(number: int) -> str:
-    """``SIGKILL`` for 9, ``SIG40`` for a real-time one."""
-    return f"SIG{SIGNALS.get(number, number)}"
-
-
-def one_of(words: Mapping[int, str]) -> Callable[[int], str]:
-    return lambda number: words.get(number, str(number))
-
-
-def any_of(words: Mapping[int, str]) -> Callable[[int], str]:
-    """For bits: ``A|B``, and what has no word in hexadecimal."""
-
-    def show(bits: int) -> str:
-        rest = bits & ~sum(words)
-        shown = [word for bit, word in words.items() if bits & bit]
-        return "|".join([*shown, f"{rest:#x}"] if rest else shown) or "0"
-
-    return show
-
-
-def socket_type(number: int) -> str:
-    kind = one_of(SOCKET_TYPES)(number & 0xF)
-    flags = number & ~0xF
-    return f"{kind}|{any_of(SOCKET_FLAGS)(flags)}" if flags else kind
-
-
-def signal_or_test(number: int) -> str:
-    return signal_name(number) if number else "0"
-
-
-WORDS: Final[Mapping[tuple[str, int], Callable[[int], str]]] = {
-    ("pipe2", 0): any_of(FILE_FLAGS),
-    ("dup3", 2): any_of(FILE_FLAGS),
-    ("fcntl", 1): one_of(FCNTL_COMMANDS),
-    ("ioctl", 1): one_of(IOCTL_REQUESTS),
-    ("socketpair", 0): one_of(FAMILIES),
-    ("socketpair", 1): socket_type,
-    ("send", 2): any_of(MESSAGE_FLAGS),
-    ("recv", 2): any_of(MESSAGE_FLAGS),
-    ("shutdown", 1): one_of(HALVES),
-    ("waitpid", 1): any_of(WAIT_OPTIONS),
-    ("kill", 1): signal_or_test,
-    ("signal", 0): signal_or_test,
-}
-"""For which argument of which call there are words."""
-
-RESULT: Final = -1
-"""Where a call's result stands among its arguments, for the table of names."""
-DISPOSITIONS: Final = {"DEFAULT": "SIG_DFL", "IGNORE": "SIG_IGN"}
-NAMES: Final[Mapping[tuple[str, int], Mapping[str, str]]] = {
-    ("fork", 0): {},
-    ("signal", 1): DISPOSITIONS,
-    ("signal", RESULT): DISPOSITIONS,
-}
-"""Which arguments are names, and so stand without quotes; C's words for some."""
+OPTION_CALLS: Final = frozenset({"getsockopt", "setsockopt"})
 
 
 def line(event: Event) -> str:
@@ -129,8 +52,7 @@ def _what(event: Event) -> str:
 
 def call_text(event: SystemCall) -> str:
     """``read(3, 100) = b"..."  [blocked 0.250 s]``"""
-    args = (argument_text(event.call, index, arg) for index, arg in enumerate(event.args))
-    text = f"{event.call}({', '.join(args)}) = {result_text(event.call, event.result)}"
+    text = f"{event.call}({', '.join(_arguments(event))}) = {_result(event)}"
     if event.blocked_ns > 0:
         text += f"  [blocked {event.blocked_ns / SECOND:.3f} s]"
     return text
@@ -145,24 +67,105 @@ def life_text(event: ProcessLife) -> str:
         return f"+++ killed by {signal_name(int(detail))} +++"
     if event.change == "stopped":
         return f"--- stopped by {signal_name(int(detail))} ---"
+    if event.change == "signal":
+        return signal_text(*map(int, detail.split()))
     if event.change == "exec":
         return f"--- now runs {detail} ---"
     return f"--- {event.change}{detail and ' '}{detail} ---"
 
 
+def signal_text(signal: int, code: int, pid: int, uid: int) -> str:
+    """A signal whose handler is called."""
+    told = f"si_code={signal_code(signal, code)}, si_pid={pid}, si_uid={uid}"
+    return f"--- {signal_name(signal)} {{{told}}} ---"
+
+
+def _arguments(event: SystemCall) -> Iterator[str]:
+    for index, value in enumerate(event.args):
+        if event.call in OPTION_CALLS and index == 2:
+            yield _option_text(event.args)
+        elif event.call != "openat" or index < 3 or creates(event.args):
+            yield argument_text(event.call, index, value)
+
+
+def creates(args: tuple[object, ...]) -> bool:
+    """Only with O_CREAT has openat a mode."""
+    flags = args[2]
+    return isinstance(flags, int) and bool(flags & O_CREAT)
+
+
 def argument_text(call: str, index: int, value: object) -> str:
-    words = WORDS.get((call, index))
-    if words is not None and isinstance(value, int):
-        return words(value)
-    names = NAMES.get((call, index))
-    if names is not None and isinstance(value, str):
-        return names.get(value, value)
-    return value_text(value)
+    place = call, index
+    if isinstance(value, int) and place in ARGUMENTS:
+        return ARGUMENTS[place](value)
+    if isinstance(value, str) and place in NAMES:
+        return NAMES[place].get(value, value)
+    if isinstance(value, tuple) and place in SIGNAL_SETS:
+        return signal_set(value)
+    return address_text(value) if place in PATHS else value_text(value)
 
 
-def result_text(call: str, value: object) -> str:
+def _option_text(args: tuple[object, ...]) -> str:
+    _, level, number, *_ = args
+    assert isinstance(level, int)
+    assert isinstance(number, int)
+    return option(level, number)
+
+
+def _result(event: SystemCall) -> str:
     """None, the answer of a call that only can fail, is 0 in C."""
-    return "0" if value is None else argument_text(call, RESULT, value)
+    value = event.result
+    if value is None:
+        return "0"
+    if isinstance(value, tuple) and event.call in ANSWERS:
+        return ANSWERS[event.call](*value)
+    if isinstance(value, tuple) and event.call == "recv":  # into a buffer
+        data, length, *_ = value
+        return str(length if told_length(event.args) else len(data))
+    return argument_text(event.call, RESULT, value)
+
+
+def told_length(args: tuple[object, ...]) -> bool:
+    """With MSG_TRUNC recv returns a datagram's real length."""
+    flags = args[2]
+    return isinstance(flags, int) and bool(flags & MSG_TRUNC)
+
+
+def connection_text(fd: int, address: object) -> str:
+    """What accept returns."""
+    return f"({fd}, {address_text(address)})"
+
+
+def sender_text(data: bytes, length: int, flags: int, address: object) -> str:
+    """What recvfrom returns."""
+    return f"({value_text(data)}, {address_text(address)})"
+
+
+def message_text(data: bytes, length: int, flags: int, address: object) -> str:
+    """What recvmsg returns."""
+    return f"({value_text(data)}, {message_flags(flags)}, {address_text(address)})"
+
+
+def taken_text(signal: int, *info: object) -> str:
+    """What sigwait and its kin return."""
+    return signal_name(signal)
+
+
+def address_text(address: object) -> str:
+    """The kernel's address as programs write it: paths are text, abstract names bytes."""
+    if isinstance(address, bytes) and not address.startswith(b"\0"):
+        return _quoted(address)
+    return value_text(address)
+
+
+ANSWERS: Final[Mapping[str, Callable[..., str]]] = {
+    "accept": connection_text,
+    "accept4": connection_text,
+    "recvfrom": sender_text,
+    "recvmsg": message_text,
+    "rt_sigtimedwait": taken_text,
+}
+"""Calls that return more than a number or bytes."""
 
 
 def value_text(value: object) -> str:

@@ -8,16 +8,20 @@ written down here as protocols; it only looks, and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
+from asyncipc.trace.endpoints import Socket, backlog_of, label, own_name, peer_name, peer_of
 from asyncipc.trace.wiring import Row, draw
 
 WIDTH: Final = 78
 PIDS_SHOWN: Final = 5
 NAME_MAX: Final = 16
 SECOND: Final = 1_000_000_000
+PIPE_ENDS: Final = ("read end", "write end", "both ends")
+"""By access mode; a FIFO can be opened for both."""
+SOCKETS: Final = ("stream", "datagram", "listener")
 
 
 # -- what is looked at
@@ -77,13 +81,18 @@ class Simulation(Protocol):
 class FileView:
     """An open file.  ``name`` is shared by the ends of a pipe; ``peer`` is a socket's other end.
 
-    ``inside``: bytes that wait to be read from it (from its pipe).
+    ``inside``: bytes that wait to be read from it (from its pipe).  Of a
+    socket: ``local`` and ``remote`` are addresses, ``waiting`` are the
+    connections that a listener has in its backlog.
     """
 
     name: str
     kind: str
     peer: str = ""
     inside: int = 0
+    local: str = ""
+    remote: str = ""
+    waiting: tuple[FileView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +144,42 @@ def snapshot(simulation: Simulation) -> Tables:
         for pid, process in sorted(simulation.kernel.processes.items())
         if pid != 1
     )
-    return Tables(simulation.timers.now(), processes, tuple(files))
+    return Tables(simulation.timers.now(), processes, tuple(_introduced(files)))
 
 
 def view_of(file: OpenFile) -> FileView:
-    peer = getattr(file, "peer", None)
-    return FileView(
-        file.describe(), kind_of(file), "" if peer is None else peer.describe(), unread_of(file)
-    )
+    kind, inside = kind_of(file), unread_of(file)
+    if kind not in SOCKETS:
+        return FileView(file.describe(), kind, inside=inside)
+    socket = cast("Socket", file)
+    waiting = tuple(view_of(cast("OpenFile", one)) for one in backlog_of(socket))
+    names = own_name(socket), peer_name(socket)
+    return FileView(label(socket), kind, peer_of(socket), inside, *names, waiting)
+
+
+def _introduced(views: list[FileView]) -> Iterator[FileView]:
+    """Sockets of the internet know their peers by address only: put the names in."""
+    everybody = [*views, *(one for view in views for one in view.waiting)]
+    ends = {(view.local, view.remote): view.name for view in everybody}
+    for view in views:
+        known = view.peer or not view.remote
+        yield view if known else replace(view, peer=_who_is_at(ends, view))
+
+
+def _who_is_at(ends: Mapping[tuple[str, str], str], view: FileView) -> str:
+    """The other end of a connection; for a datagram, whoever is bound there."""
+    other = ends.get((view.remote, view.local))
+    if other is None and view.kind == "datagram":
+        other = ends.get((view.remote, ""))
+    return other or view.remote
 
 
 def kind_of(file: OpenFile) -> str:
     if file.noun == "pipe":
-        return "write end" if file.flags & 0o3 else "read end"
+        return PIPE_ENDS[file.flags & 0o3]
     if file.noun == "socket":
+        if cast("Socket", file).is_listening():
+            return "listener"
         return "stream" if file.is_stream else "datagram"
     return ""
 
@@ -213,29 +244,57 @@ def _aligned_names(tables: Tables) -> list[str]:
 
 def _pipes(tables: Tables) -> Iterator[str]:
     """``writers ══▶ pipe ══▶ readers`` for each pipe."""
-    ends = [
-        (index, file) for index, file in enumerate(tables.files) if file.name.startswith("pipe:")
-    ]
+    ends = [(index, file) for index, file in enumerate(tables.files) if file.kind in PIPE_ENDS]
     for name in dict.fromkeys(file.name for _, file in ends):
         mine = [(index, file) for index, file in ends if file.name == name]
-        holders = {file.kind: _pids(tables, index) for index, file in mine}
-        writers, readers = holders.get("write end", "nobody"), holders.get("read end", "nobody")
+        writers = _pids(tables, *(index for index, file in mine if file.kind != "read end"))
+        readers = _pids(tables, *(index for index, file in mine if file.kind != "write end"))
         yield f"  {writers} ══▶ {name} {_inside(mine[0][1])} ══▶ {readers}"
 
 
 def _sockets(tables: Tables) -> Iterator[str]:
-    """``holders ◀═▶ socket ═══ peer ◀═▶ holders`` for each connected pair."""
+    """``holders ◀═▶ socket ═══ peer ◀═▶ holders`` for each connected pair, and the others."""
     places = {file.name: index for index, file in enumerate(tables.files)}
     for index, file in enumerate(tables.files):
-        if not file.name.startswith("socket:"):
+        if file.kind not in SOCKETS:
             continue
+        here, inside = f"  {_pids(tables, index)} ◀═▶ {file.name}", _inside(file)
         other = places.get(file.peer)
-        here = f"  {_pids(tables, index)} ◀═▶ {file.name} {_inside(file)} ═══"
-        if other is None:
-            yield f"{here} nobody"
+        if not file.peer:
+            yield f"{here} {_alone(file)}"
+        elif file.kind == "datagram" and not _is_mutual(tables, file, other):
+            receiver = "nobody" if other is None and not file.remote else file.peer
+            yield f"{here} {inside} ══▶ {receiver}"
+        elif other is None:
+            yield f"{here} {inside} ═══ {_out_of_sight(tables, file.peer)}"
         elif other > index:
-            peer = tables.files[other]
-            yield f"{here} {peer.name} {_inside(peer)} ◀═▶ {_pids(tables, other)}"
+            theirs = f"{file.peer} {_inside(tables.files[other])} ◀═▶ {_pids(tables, other)}"
+            yield f"{here} {inside} ═══ {theirs}"
+
+
+def _is_mutual(tables: Tables, file: FileView, peer: int | None) -> bool:
+    return peer is not None and tables.files[peer].peer == file.name
+
+
+def _alone(file: FileView) -> str:
+    """What a socket does that has no peer."""
+    place = f"at {file.local}" if file.local else "without a name"
+    if file.kind == "datagram":
+        return f"{_inside(file)} {place}"
+    if file.kind == "stream":
+        return f"not connected, {place}"
+    count = len(file.waiting)
+    wait = "nobody waits" if not count else "1 waits" if count == 1 else f"{count} wait"
+    return f"listens {place}, {wait} to be accepted"
+
+
+def _out_of_sight(tables: Tables, peer: str) -> str:
+    """A peer that no process holds: it waits to be accepted, or has gone."""
+    for listener in tables.files:
+        for connection in listener.waiting:
+            if connection.name == peer:
+                return f"{peer} {_inside(connection)} waits at {listener.name}"
+    return "nobody"
 
 
 def _inside(file: FileView) -> str:
@@ -244,8 +303,11 @@ def _inside(file: FileView) -> str:
     return f"({file.inside} bytes)" if file.inside else "(empty)"
 
 
-def _pids(tables: Tables, file: int) -> str:
-    pids = list(dict.fromkeys(pid for pid, _ in tables.holders(file)))
+def _pids(tables: Tables, *files: int) -> str:
+    """Who holds any of these open files."""
+    pids = sorted({pid for file in files for pid, _ in tables.holders(file)})
+    if not pids:
+        return "nobody"
     shown = ", ".join(map(str, pids[:PIDS_SHOWN]))
     more = len(pids) - PIDS_SHOWN
     return f"pid {shown} and {more} more" if more > 0 else f"pid {shown}"

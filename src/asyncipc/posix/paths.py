@@ -1,0 +1,151 @@
+"""Calls on what has a path: directories, FIFOs, the files of UNIX sockets.
+
+A path is str, bytes or a PathLike, absolute or from the working directory; it
+has nothing to do with the files of the machine that the simulation runs on.
+Besides what each says, every call that takes one fails with ENOENT, ENOTDIR
+(something on the way is no directory), EACCES (may not search it) and
+ENAMETOOLONG (255 bytes a name, 4095 a path).
+
+Not modelled: regular files, links, file systems, times set by hand, and the
+change of a FIFO's times when it is read and written.  Times are those of the
+machine's clock, which begins at 0.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+
+from asyncipc.faces.paths import Path, open_path, to_kernel_path
+from asyncipc.kernel.node import Status
+from asyncipc.posix.arguments import own_table
+from asyncipc.runtime.process import current
+from asyncipc.runtime.syscall import call
+
+UMASK_BITS = 0o777
+DEVICE = 1
+BLOCK_SIZE = 4096
+
+
+async def open(path: Path, flags: int, mode: int = 0o777) -> int:
+    """open(2): the lowest free descriptor, for a new open file.
+
+    A FIFO: O_RDONLY *blocks* until somebody opens it to write, O_WRONLY until
+    somebody opens it to read; with O_NONBLOCK the first succeeds at once, the
+    second is ENXIO without a reader; O_RDWR never blocks.  Under cancellation
+    nothing stays half open.  Inheritable unless O_CLOEXEC.  Errors: EACCES,
+    EEXIST (O_EXCL), EISDIR, EMFILE, ENXIO (a socket's file), EINVAL (O_DIRECT).
+
+    Not modelled, and refused: making a regular file (O_CREAT of a name that is
+    not there; ``mode`` would be its), reading a directory, O_PATH, O_TMPFILE.
+    While it blocks, its number is not taken yet.
+    """
+    return (await open_path(path, operator.index(flags), operator.index(mode))).fd
+
+
+def mkfifo(path: Path, mode: int = 0o666) -> None:
+    """mkfifo(3): make a FIFO, with the bits of ``mode`` that the umask leaves.  EEXIST."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("mkfifo", lambda *args: names.mkfifo(process, *args), to_kernel_path(path), mode)
+
+
+def mkdir(path: Path, mode: int = 0o777) -> None:
+    """mkdir(2): make a directory, with the bits of ``mode`` that the umask leaves.  EEXIST."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("mkdir", lambda *args: names.mkdir(process, *args), to_kernel_path(path), mode)
+
+
+def rmdir(path: Path) -> None:
+    """rmdir(2): remove an empty directory.  ENOTEMPTY, EPERM (sticky), EBUSY (the root)."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("rmdir", lambda path: names.rmdir(process, path), to_kernel_path(path))
+
+
+def unlink(path: Path) -> None:
+    """unlink(2): take a name away; who has the FIFO open keeps it.  EISDIR, EPERM (sticky)."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("unlink", lambda path: names.unlink(process, path), to_kernel_path(path))
+
+
+def rename(former: Path, new: Path) -> None:
+    """rename(2): give it another name; what bears that name already is replaced.
+
+    Errors: EISDIR, ENOTDIR, ENOTEMPTY, EINVAL (into itself), EBUSY, EPERM (sticky).
+    """
+    body = current()
+    names, process = body.machine.names, body.process
+    paths = to_kernel_path(former), to_kernel_path(new)
+    call("rename", lambda *paths: names.rename(process, *paths), *paths)
+
+
+def chmod(path: Path, mode: int) -> None:
+    """chmod(2): set the permission bits.  EPERM unless one owns it."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("chmod", lambda *args: names.chmod(process, *args), to_kernel_path(path), mode)
+
+
+def stat(path: Path) -> os.stat_result:
+    """stat(2)"""
+    body = current()
+    names, process = body.machine.names, body.process
+
+    def ask(path: bytes) -> os.stat_result:
+        return _stat_result(names.stat(process, path))
+
+    return call("stat", ask, to_kernel_path(path))
+
+
+def fstat(fd: int) -> os.stat_result:
+    """fstat(2): of the file behind a descriptor; pipes and sockets too.  EBADF."""
+    file = own_table()[operator.index(fd)].file
+    return call("fstat", lambda _: _stat_result(file.status()), operator.index(fd))
+
+
+def _stat_result(status: Status) -> os.stat_result:
+    times_ns = status.accessed_ns, status.modified_ns, status.changed_ns
+    times_s = tuple(ns // 1_000_000_000 for ns in times_ns)
+    fine = {
+        f"st_{letter}time{unit}": value
+        for letter, ns in zip("amc", times_ns, strict=True)
+        for unit, value in (("", ns / 1e9), ("_ns", ns))
+    }
+    head = (status.mode, status.inode, DEVICE, status.links, status.uid, status.gid, status.size)
+    return os.stat_result((*head, *times_s), {**fine, "st_blksize": BLOCK_SIZE, "st_blocks": 0})
+
+
+def listdir(path: Path = ".") -> list[str]:
+    """``os.listdir``: the names in a directory, in order of their making.  EACCES."""
+    body = current()
+    names, process = body.machine.names, body.process
+    found = call("listdir", lambda path: names.listdir(process, path), to_kernel_path(path))
+    return [os.fsdecode(name) for name in found]
+
+
+def chdir(path: Path) -> None:
+    """chdir(2): paths without a slash in front start there from now on.  EACCES."""
+    body = current()
+    names, process = body.machine.names, body.process
+    call("chdir", lambda path: names.chdir(process, path), to_kernel_path(path))
+
+
+def getcwd() -> str:
+    """getcwd(3): the working directory, at first "/tmp".  ENOENT if it has been removed."""
+    body = current()
+    names, process = body.machine.names, body.process
+    return os.fsdecode(call("getcwd", lambda: names.getcwd(process)))
+
+
+def umask(mask: int) -> int:
+    """umask(2): the permission bits that new files do not get, at first 0o022; the former ones."""
+    process = current().process
+
+    def change(mask: int) -> int:
+        former, process.umask = process.umask, mask & UMASK_BITS
+        return former
+
+    return call("umask", change, operator.index(mask))

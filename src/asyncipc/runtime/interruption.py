@@ -1,0 +1,63 @@
+"""What becomes of a call that a signal found asleep."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Final
+
+from asyncipc.errors import fail
+from asyncipc.kernel.signals import SA_RESTART
+from asyncipc.kernel.transfer import LongWrite, WaitAll
+from asyncipc.kernel.waitqueue import Line, WouldBlock
+from asyncipc.runtime.parking import Sleeper
+from asyncipc.runtime.process import Body
+from asyncipc.runtime.threads import run_handlers
+
+GO_ON: Final = object()
+"""What an interruption answers that does not end the call."""
+
+
+def progress(verb: Callable[..., object]) -> object:
+    """What a long call has done so far; None if nothing, or if it is none."""
+    return verb.progress() if isinstance(verb, LongWrite | WaitAll) else None
+
+
+def is_signalled(body: Body) -> bool:
+    """Has the calling task a handler to run?"""
+    body.leave_if_over()
+    return body.process.is_due(body.threads.own())
+
+
+def signalled(
+    body: Body,
+    sleeper: Sleeper,
+    line: Line,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+) -> object:
+    """A handler is due: the result if that ends the call, EINTR if it does not restart.
+
+    Who can finish does, and who has moved something returns the short count;
+    the handlers then run as the call returns.  Else the first signal taken
+    decides (SA_RESTART), unless the call has a time limit or never restarts
+    (signal(7)); who restarts stands at the end of the line.
+    """
+    result = verb(*args)
+    if type(result) is not WouldBlock:
+        return result
+    line.refused(sleeper)
+    done = progress(verb)
+    if done is not None:
+        return done
+    line.leave(sleeper)
+    try:
+        first = run_handlers(body)
+    finally:
+        line.join(sleeper)
+    restarts = sleeper.timer is None and getattr(verb, "restarts", True)
+    if first is not None and not (restarts and first.flags & SA_RESTART):
+        fail(errno.EINTR)
+    if sleeper.place is not None and not sleeper.place.open:
+        fail(errno.EBADF)
+    return GO_ON

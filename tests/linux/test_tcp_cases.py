@@ -1,0 +1,17 @@
+"""Cases of TCP that the shared scope leaves out, measured on the same kernel (``tcp.json``).
+
+Left out of them: how long an acknowledgement of a FIN is delayed, and amounts.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.linux.machine import BackendName, Case
+from tests.linux.replay import HERE, differences, load
+
+
+@pytest.mark.parametrize("backend", ["trio", "asyncio"])
+@pytest.mark.parametrize("case", load(HERE / "tcp.json"), ids=lambda case: case.id)
+def test_simulated_machine_does_what_linux_did(case: Case, backend: BackendName) -> None:
+    assert [str(difference) for difference in differences(case, backend)] == []
