@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import importing, memory, pingpong, processes, stream, timer
+from benchmarks import (
+    busy,
+    connect,
+    datagram,
+    fan_in,
+    importing,
+    memory,
+    pingpong,
+    processes,
+    server,
+    stream,
+    timer,
+)
 from benchmarks.case import Case
 
 
@@ -18,8 +30,15 @@ def _all(scale: float) -> Iterator[Case]:
     yield pingpong.asyncio_case(scale)
     for size in stream.SIZES:
         yield stream.case(size, scale)
+    yield datagram.case(scale)
+    yield connect.case(scale)
+    for writers in (1000, 10_000):
+        yield fan_in.case(writers, scale)
+    yield busy.case(scale)
     yield memory.connections(scale)
     yield memory.processes(scale)
     yield processes.case(scale)
+    yield server.case(scale)
+    yield server.memory_case(scale)
     yield timer.case(scale)
     yield importing.case(scale)
