@@ -236,7 +236,7 @@ def test_only_the_system_call_and_the_root_sleep(module: tuple[Path, ast.Module]
 def test_everything_awaited_in_the_pure_rooms_would_be_a_verb() -> None:
     """Each verb of an open file answers a value or a refusal, and says so in its type."""
     verbs = {"read", "write", "recv", "send"}
-    for path in sorted((HOUSE / "kernel").glob("*.py")):
+    for path in sorted((HOUSE / "kernel").rglob("*.py")):
         for function in functions(TREES[path]):
             if function.name in verbs and path.name != "console.py":
                 assert function.returns is not None

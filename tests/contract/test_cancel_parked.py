@@ -19,8 +19,8 @@ import asyncipc
 from asyncipc import posix
 from asyncipc.faces.fifo import open_fifo
 from asyncipc.kernel.readiness import IN, OUT
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import (
     AF_UNIX,
     MSG_DONTWAIT,
     MSG_WAITALL,

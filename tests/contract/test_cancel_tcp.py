@@ -17,8 +17,14 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import AF_INET, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SOCK_NONBLOCK
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import (
+    AF_INET,
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    MSG_WAITALL,
+    SOCK_NONBLOCK,
+)
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

@@ -16,8 +16,8 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import (
     AF_UNIX,
     MSG_DONTWAIT,
     MSG_OOB,

@@ -21,7 +21,7 @@ import asyncipc
 from asyncipc import posix
 from asyncipc.events import Event
 from asyncipc.kernel.readiness import IN, OUT
-from asyncipc.kernel.signals import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 PROCESSES = 12
 FRESH_INTERPRETERS = 10

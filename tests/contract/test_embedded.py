@@ -14,7 +14,7 @@ import trio.testing
 import asyncipc
 from asyncipc import Simulation, posix
 from asyncipc.kernel.readiness import IN
-from asyncipc.kernel.signals import SIGKILL
+from asyncipc.kernel.signals.disposition import SIGKILL
 from tests.conftest import Leftovers
 
 Start = Callable[[Callable[[], Awaitable[Any]]], Any]

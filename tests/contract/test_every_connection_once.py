@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import AF_INET, AF_INET6, AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM
 
 Run = Callable[..., Any]
 Kind = Literal["unix", "seqpacket", "tcp", "tcp6"]

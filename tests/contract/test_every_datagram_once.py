@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import (
     AF_INET,
     AF_UNIX,
     MSG_DONTWAIT,

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from asyncipc import posix
 from asyncipc.kernel.buffers import ByteQueue
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import AF_INET, AF_UNIX
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import AF_INET, AF_UNIX
 
 Run = Callable[..., Any]
 Kind = Literal["pipe", "fifo", "socketpair", "unix", "tcp"]

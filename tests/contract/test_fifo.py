@@ -14,9 +14,9 @@ import asyncipc
 from asyncipc import posix
 from asyncipc.events import Event, SystemCall
 from asyncipc.faces.fifo import open_fifo
-from asyncipc.kernel.node import FifoNode
+from asyncipc.kernel.files.node import FifoNode
 from asyncipc.kernel.readiness import HUP, IN, OUT
-from asyncipc.kernel.signals import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

@@ -14,10 +14,10 @@ import pytest
 
 from asyncipc import posix
 from asyncipc.faces.signal_receiver import open_signal_receiver
-from asyncipc.kernel.options import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
 from asyncipc.kernel.readiness import IN
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import MSG_WAITALL
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.options import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import MSG_WAITALL
 from tests.contract.test_cancel_parked import fill
 
 Run = Callable[..., Any]

@@ -11,9 +11,9 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.children import WCONTINUED, WNOHANG, WUNTRACED
+from asyncipc.kernel.processes.children import WCONTINUED, WNOHANG, WUNTRACED
 from asyncipc.kernel.readiness import IN
-from asyncipc.kernel.signals import (
+from asyncipc.kernel.signals.disposition import (
     SIGCHLD,
     SIGCONT,
     SIGKILL,

@@ -11,7 +11,7 @@ import pytest
 
 from asyncipc import posix
 from asyncipc.events import Event, SystemCall
-from asyncipc.kernel.signals import SIGTERM
+from asyncipc.kernel.signals.disposition import SIGTERM
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

@@ -12,7 +12,7 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGKILL, SIGRTMIN
+from asyncipc.kernel.signals.disposition import SIGKILL, SIGRTMIN
 from tests.kernel.helpers import failure
 
 Run = Callable[..., Any]

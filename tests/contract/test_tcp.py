@@ -12,8 +12,8 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.options import SO_LINGER, SO_REUSEADDR, SO_SNDTIMEO, SOL_SOCKET
-from asyncipc.kernel.socket import AF_INET, AF_INET6, SHUT_WR
+from asyncipc.kernel.sockets.options import SO_LINGER, SO_REUSEADDR, SO_SNDTIMEO, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, SHUT_WR
 
 Run = Callable[..., Any]
 HOSTS = [(AF_INET, "127.0.0.1"), (AF_INET6, "::1"), (AF_INET6, "::ffff:127.0.0.1")]

@@ -17,7 +17,7 @@ import trio.testing
 import asyncipc
 from asyncipc import posix
 from asyncipc.kernel.readiness import IN
-from asyncipc.kernel.signals import SIGSTOP
+from asyncipc.kernel.signals.disposition import SIGSTOP
 
 Run = Callable[..., Any]
 

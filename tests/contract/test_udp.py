@@ -12,10 +12,10 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.kernel.options import SO_RCVBUF, SO_RCVTIMEO, SOL_SOCKET
 from asyncipc.kernel.readiness import ERR, IN, OUT
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.options import SO_RCVBUF, SO_RCVTIMEO, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import (
     AF_INET,
     AF_INET6,
     MSG_DONTWAIT,

@@ -10,10 +10,10 @@ import anyio
 import pytest
 
 from asyncipc import posix
-from asyncipc.kernel.options import SO_PASSCRED, SO_RCVLOWAT
-from asyncipc.kernel.options import SOL_SOCKET as LEVEL
 from asyncipc.kernel.readiness import OUT, PRI
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.options import SO_PASSCRED, SO_RCVLOWAT
+from asyncipc.kernel.sockets.options import SOL_SOCKET as LEVEL
+from asyncipc.kernel.sockets.socket import (
     AF_UNIX,
     MSG_DONTWAIT,
     MSG_OOB,

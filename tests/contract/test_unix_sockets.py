@@ -11,11 +11,11 @@ import anyio
 import pytest
 
 from asyncipc import Deadlock, posix
-from asyncipc.kernel.options import SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO
-from asyncipc.kernel.options import SOL_SOCKET as LEVEL
 from asyncipc.kernel.readiness import HUP, IN, OUT, RDHUP
-from asyncipc.kernel.signals import SIGKILL
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.options import SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO
+from asyncipc.kernel.sockets.options import SOL_SOCKET as LEVEL
+from asyncipc.kernel.sockets.socket import (
     AF_UNIX,
     MSG_WAITALL,
     SHUT_RD,

@@ -11,7 +11,7 @@ import pytest
 
 import asyncipc
 from asyncipc import PIPE, posix
-from asyncipc.kernel.signals import SIGKILL, SIGTERM
+from asyncipc.kernel.signals.disposition import SIGKILL, SIGTERM
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

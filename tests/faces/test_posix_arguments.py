@@ -12,7 +12,7 @@ import pytest
 import asyncipc
 from asyncipc import posix
 from asyncipc.kernel.readiness import IN, NVAL, OUT
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.socket import (
     AF_INET,
     AF_UNIX,
     MSG_OOB,

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from asyncipc import posix
-from asyncipc.kernel.options import SO_ERROR, SO_LINGER, SO_RCVTIMEO, SO_SNDBUF, SO_TYPE, SOL_SOCKET
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.options import (
+    SO_ERROR,
+    SO_LINGER,
+    SO_RCVTIMEO,
+    SO_SNDBUF,
+    SO_TYPE,
+    SOL_SOCKET,
+)
+from asyncipc.kernel.sockets.socket import (
     AF_INET,
     AF_INET6,
     AF_UNIX,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from asyncipc.kernel.address import Address, Inet6Address, InetAddress
-from asyncipc.kernel.ip_options import IPPROTO_TCP
+from asyncipc.kernel.ip.options import IPPROTO_TCP
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SECOND, SOL_SOCKET
-from asyncipc.kernel.socket import AF_INET, AF_INET6, SOCK_STREAM
-from asyncipc.kernel.tcp_options import TCP_INFO
-from asyncipc.kernel.tcp_socket import TcpSocket
+from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
+from asyncipc.kernel.sockets.options import SECOND, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, SOCK_STREAM
+from asyncipc.kernel.tcp.options import TCP_INFO
+from asyncipc.kernel.tcp.socket import TcpSocket
 
 
 class Armed:

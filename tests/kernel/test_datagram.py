@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 
 from asyncipc.errors import Unsupported
-from asyncipc.kernel.datagram import DatagramEndpoint, datagram_pair
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import O_NONBLOCK
-from asyncipc.kernel.options import SO_ERROR, SO_PASSCRED, SOL_SOCKET
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.options import SO_ERROR, SO_PASSCRED, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import (
     MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
@@ -17,6 +16,7 @@ from asyncipc.kernel.socket import (
     SHUT_WR,
     Message,
 )
+from asyncipc.kernel.unix.datagram import DatagramEndpoint, datagram_pair
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported
 from asyncipc.kernel.console import Console
-from asyncipc.kernel.fifo import O_LARGEFILE, O_PATH, Opening
+from asyncipc.kernel.files.fifo import O_LARGEFILE, O_PATH, Opening
+from asyncipc.kernel.files.node import FifoNode, SocketNode
+from asyncipc.kernel.files.pipe import PipeEnd
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.node import FifoNode, SocketNode
 from asyncipc.kernel.openfile import (
     O_APPEND,
     O_CLOEXEC,
@@ -17,10 +18,9 @@ from asyncipc.kernel.openfile import (
     O_WRONLY,
     OpenFile,
 )
-from asyncipc.kernel.pipe import PipeEnd
-from asyncipc.kernel.process import Process
+from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, READABLE, WRITABLE
-from asyncipc.kernel.stream import StreamEndpoint
+from asyncipc.kernel.unix.stream import StreamEndpoint
 from tests.kernel.helpers import Asleep, failure, refused, sleep_in
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from asyncipc.kernel.children import (
+from asyncipc.kernel.console import Console
+from asyncipc.kernel.kernel import Kernel, exit_status
+from asyncipc.kernel.processes.children import (
     CONTINUED_STATUS,
     P_ALL,
     P_PGID,
@@ -15,10 +17,8 @@ from asyncipc.kernel.children import (
     WNOWAIT,
     WUNTRACED,
 )
-from asyncipc.kernel.console import Console
-from asyncipc.kernel.kernel import Kernel, exit_status
-from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.signals import (
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.disposition import (
     CLD_EXITED,
     CLD_STOPPED,
     DEFAULT,

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.listener import Backlog
 from asyncipc.kernel.openfile import O_NONBLOCK
-from asyncipc.kernel.options import SO_PASSCRED, SO_SNDBUF, SOL_SOCKET
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
-from asyncipc.kernel.seqpacket import SeqpacketEndpoint
-from asyncipc.kernel.socket import NOBODY, SHUT_RD, SHUT_RDWR, SHUT_WR, SOMAXCONN, credentials
-from asyncipc.kernel.stream import StreamEndpoint
+from asyncipc.kernel.sockets.listener import Backlog
+from asyncipc.kernel.sockets.options import SO_PASSCRED, SO_SNDBUF, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import (
+    NOBODY,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    SOMAXCONN,
+    credentials,
+)
+from asyncipc.kernel.unix.seqpacket import SeqpacketEndpoint
+from asyncipc.kernel.unix.stream import StreamEndpoint
 from tests.kernel.helpers import failure, refused, sleep_in
 
 NAME = b"\0listener"

@@ -6,8 +6,7 @@ import pytest
 
 from asyncipc.errors import Unsupported
 from asyncipc.kernel.console import Console
-from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.namespace import (
+from asyncipc.kernel.files.namespace import (
     O_CREAT,
     O_DIRECTORY,
     O_EXCL,
@@ -16,9 +15,10 @@ from asyncipc.kernel.namespace import (
     FifoNode,
     Namespace,
 )
-from asyncipc.kernel.node import S_IFDIR, S_IFIFO
+from asyncipc.kernel.files.node import S_IFDIR, S_IFIFO
+from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import O_RDONLY, O_RDWR, O_WRONLY
-from asyncipc.kernel.process import Process
+from asyncipc.kernel.processes.process import Process
 from tests.kernel.helpers import failure
 
 

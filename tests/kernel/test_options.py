@@ -7,12 +7,12 @@ import struct
 import pytest
 
 from asyncipc.errors import Unsupported
-from asyncipc.kernel import options as opt
-from asyncipc.kernel.datagram import DatagramEndpoint
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SOL_SOCKET, UNCHANGED
 from asyncipc.kernel.readiness import IN, OUT
-from asyncipc.kernel.stream import StreamEndpoint
+from asyncipc.kernel.sockets import options as opt
+from asyncipc.kernel.sockets.options import SOL_SOCKET, UNCHANGED
+from asyncipc.kernel.unix.datagram import DatagramEndpoint
+from asyncipc.kernel.unix.stream import StreamEndpoint
 from tests.kernel.helpers import failure
 
 

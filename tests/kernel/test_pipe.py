@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncipc.errors import BrokenPipeSignal
-from asyncipc.kernel import pipe as pipes
+from asyncipc.kernel.files import pipe as pipes
+from asyncipc.kernel.files.pipe import PIPE_MAX_SIZE, ReadEnd, WriteEnd
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import O_DIRECT, O_WRONLY
-from asyncipc.kernel.pipe import PIPE_MAX_SIZE, ReadEnd, WriteEnd
 from asyncipc.kernel.readiness import ERR, HUP, READABLE, WRITABLE
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 

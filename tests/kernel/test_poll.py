@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from asyncipc.kernel.descriptors import DescriptorTable
+from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd, new_pipe
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.pipe import ReadEnd, WriteEnd, new_pipe
 from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.readiness import ERR, HUP, IN, NVAL, OUT
 from tests.kernel.helpers import refused, sleep_in

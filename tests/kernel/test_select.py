@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from asyncipc.kernel.descriptors import DescriptorTable
+from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd, new_pipe
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.pipe import ReadEnd, WriteEnd, new_pipe
 from asyncipc.kernel.select import Select
 from tests.kernel.helpers import failure, refused, sleep_in
 

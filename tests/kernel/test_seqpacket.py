@@ -5,8 +5,8 @@ import pytest
 from asyncipc.errors import BrokenPipeSignal, Unsupported
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
-from asyncipc.kernel.seqpacket import SeqpacketEndpoint, seqpacket_pair
-from asyncipc.kernel.socket import MSG_OOB, MSG_PEEK, MSG_TRUNC, SHUT_WR, Message
+from asyncipc.kernel.sockets.socket import MSG_OOB, MSG_PEEK, MSG_TRUNC, SHUT_WR, Message
+from asyncipc.kernel.unix.seqpacket import SeqpacketEndpoint, seqpacket_pair
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 

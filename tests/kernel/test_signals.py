@@ -8,10 +8,8 @@ import pytest
 
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.signal_state import QUEUED_MAX, Pending, Thread
-from asyncipc.kernel.signal_wait import SignalWait
-from asyncipc.kernel.signals import (
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.disposition import (
     DEFAULT,
     IGNORE,
     SA_NOCLDSTOP,
@@ -28,6 +26,8 @@ from asyncipc.kernel.signals import (
     numbers,
     signal_set,
 )
+from asyncipc.kernel.signals.state import QUEUED_MAX, Pending, Thread
+from asyncipc.kernel.signals.wait import SignalWait
 from tests.kernel.helpers import failure, sleep_in
 
 ALL = bits(range(1, 65))

@@ -4,10 +4,9 @@ import pytest
 
 from asyncipc.errors import BrokenPipeSignal
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SO_PEEK_OFF, SO_RCVLOWAT, SO_SNDBUF, SOL_SOCKET
-from asyncipc.kernel.packet_memory import packet_memory
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.options import SO_PEEK_OFF, SO_RCVLOWAT, SO_SNDBUF, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     MSG_PEEK,
@@ -15,7 +14,8 @@ from asyncipc.kernel.socket import (
     SHUT_RDWR,
     SHUT_WR,
 )
-from asyncipc.kernel.stream import StreamEndpoint, stream_pair
+from asyncipc.kernel.unix.memory import packet_memory
+from asyncipc.kernel.unix.stream import StreamEndpoint, stream_pair
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 

@@ -7,8 +7,8 @@ import errno
 import pytest
 
 from asyncipc.errors import Unsupported
-from asyncipc.kernel import tcp_options as tcp
-from asyncipc.kernel.ip_options import IPPROTO_TCP
+from asyncipc.kernel.ip.options import IPPROTO_TCP
+from asyncipc.kernel.tcp import options as tcp
 from tests.kernel.helpers import failure
 from tests.kernel.tcp import Host
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from asyncipc.kernel import tcp_ports
-from asyncipc.kernel.address import InetAddress
-from asyncipc.kernel.ip_options import IPPROTO_IPV6, IPV6_V6ONLY
-from asyncipc.kernel.options import SO_REUSEADDR, SO_REUSEPORT
-from asyncipc.kernel.socket import AF_INET6
-from asyncipc.kernel.tcp_ports import EPHEMERAL_LOW, mixed
+from asyncipc.kernel.ip.options import IPPROTO_IPV6, IPV6_V6ONLY
+from asyncipc.kernel.sockets.address import InetAddress
+from asyncipc.kernel.sockets.options import SO_REUSEADDR, SO_REUSEPORT
+from asyncipc.kernel.sockets.socket import AF_INET6
+from asyncipc.kernel.tcp import ports as tcp_ports
+from asyncipc.kernel.tcp.ports import EPHEMERAL_LOW, mixed
 from tests.kernel.helpers import failure
 from tests.kernel.tcp import Host
 

@@ -7,15 +7,15 @@ import errno
 import pytest
 
 from asyncipc.errors import BrokenPipeSignal
-from asyncipc.kernel.address import InetAddress
-from asyncipc.kernel.ip_options import IPPROTO_TCP
+from asyncipc.kernel.ip.options import IPPROTO_TCP
 from asyncipc.kernel.openfile import O_NONBLOCK
-from asyncipc.kernel.options import SO_LINGER, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, PRI, RDHUP
-from asyncipc.kernel.socket import MSG_DONTWAIT, MSG_MORE, MSG_OOB, MSG_PEEK, MSG_WAITALL
-from asyncipc.kernel.tcp_options import TCP_CORK, TCP_DEFER_ACCEPT, TCP_LINGER2, TCP_SYNCNT
-from asyncipc.kernel.tcp_socket import WHOLE_MAX, TcpSocket
-from asyncipc.kernel.tcp_states import State
+from asyncipc.kernel.sockets.address import InetAddress
+from asyncipc.kernel.sockets.options import SO_LINGER, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import MSG_DONTWAIT, MSG_MORE, MSG_OOB, MSG_PEEK, MSG_WAITALL
+from asyncipc.kernel.tcp.options import TCP_CORK, TCP_DEFER_ACCEPT, TCP_LINGER2, TCP_SYNCNT
+from asyncipc.kernel.tcp.socket import WHOLE_MAX, TcpSocket
+from asyncipc.kernel.tcp.states import State
 from asyncipc.kernel.waitqueue import WouldBlock
 from tests.kernel.helpers import failure, refused, sleep_in
 from tests.kernel.tcp import Host, state

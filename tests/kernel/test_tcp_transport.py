@@ -6,12 +6,12 @@ import errno
 
 import pytest
 
-from asyncipc.kernel.address import InetAddress
 from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.socket import SHUT_RD, SHUT_RDWR, SHUT_WR
-from asyncipc.kernel.tcp_socket import TcpSocket
-from asyncipc.kernel.tcp_states import State
-from asyncipc.kernel.transport import Connection, Transport
+from asyncipc.kernel.sockets.address import InetAddress
+from asyncipc.kernel.sockets.socket import SHUT_RD, SHUT_RDWR, SHUT_WR
+from asyncipc.kernel.tcp.socket import TcpSocket
+from asyncipc.kernel.tcp.states import State
+from asyncipc.kernel.tcp.transport import Connection, Transport
 from tests.kernel.helpers import failure, refused, sleep_in
 from tests.kernel.tcp import Host, state
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from asyncipc.kernel.files.pipe import new_pipe
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.pipe import new_pipe
-from asyncipc.kernel.stream import stream_pair
 from asyncipc.kernel.transfer import LongWrite, WaitAll
+from asyncipc.kernel.unix.stream import stream_pair
 from tests.kernel.helpers import hold, refused
 
 

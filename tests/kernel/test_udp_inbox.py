@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from asyncipc.kernel.options import SO_MEMINFO, SO_RCVBUF, SOL_SOCKET
-from asyncipc.kernel.socket import MSG_DONTWAIT
-from asyncipc.kernel.udp_inbox import IPV6_EXTRA, datagram_memory
-from asyncipc.kernel.udp_socket import UdpSocket
+from asyncipc.kernel.sockets.options import SO_MEMINFO, SO_RCVBUF, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import MSG_DONTWAIT
+from asyncipc.kernel.udp.inbox import IPV6_EXTRA, datagram_memory
+from asyncipc.kernel.udp.socket import UdpSocket
 from tests.kernel.helpers import refused
 from tests.kernel.udp import Host
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asyncipc.errors import Unsupported
-from asyncipc.kernel.ip_options import HOLES, IPPROTO_IP, IPPROTO_IPV6, IpOptions
-from asyncipc.kernel.socket import AF_INET, AF_INET6
+from asyncipc.kernel.ip.options import HOLES, IPPROTO_IP, IPPROTO_IPV6, IpOptions
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6
 from tests.kernel.helpers import failure
 
 

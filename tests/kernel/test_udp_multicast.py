@@ -6,9 +6,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from asyncipc.kernel.address import Inet6Address, InetAddress
-from asyncipc.kernel.ip_address import packed4
-from asyncipc.kernel.ip_options import (
+from asyncipc.kernel.ip.address import packed4
+from asyncipc.kernel.ip.options import (
     IP_ADD_MEMBERSHIP,
     IP_DROP_MEMBERSHIP,
     IP_MULTICAST_ALL,
@@ -21,8 +20,9 @@ from asyncipc.kernel.ip_options import (
     IPV6_LEAVE_GROUP,
     IPV6_MULTICAST_IF,
 )
-from asyncipc.kernel.options import SO_REUSEADDR
-from asyncipc.kernel.udp_socket import UdpSocket
+from asyncipc.kernel.sockets.address import Inet6Address, InetAddress
+from asyncipc.kernel.sockets.options import SO_REUSEADDR
+from asyncipc.kernel.udp.socket import UdpSocket
 from tests.kernel.helpers import failure, refused
 from tests.kernel.udp import Host
 

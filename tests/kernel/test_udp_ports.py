@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from asyncipc.kernel.address import Address, Inet6Address, InetAddress
-from asyncipc.kernel.ip_address import EPHEMERAL_PORTS
-from asyncipc.kernel.ip_options import IPPROTO_IPV6, IPV6_V6ONLY
+from asyncipc.kernel.ip.address import EPHEMERAL_PORTS
+from asyncipc.kernel.ip.options import IPPROTO_IPV6, IPV6_V6ONLY
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET
-from asyncipc.kernel.socket import AF_INET6, MSG_DONTWAIT
+from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
+from asyncipc.kernel.sockets.options import SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import AF_INET6, MSG_DONTWAIT
 from tests.kernel.helpers import failure, refused
 from tests.kernel.udp import Host
 

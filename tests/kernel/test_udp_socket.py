@@ -7,12 +7,12 @@ import errno
 import pytest
 
 from asyncipc.errors import Unsupported
-from asyncipc.kernel.address import Inet6Address, InetAddress
-from asyncipc.kernel.ip_options import IPPROTO_UDP
+from asyncipc.kernel.ip.options import IPPROTO_UDP
 from asyncipc.kernel.openfile import O_NONBLOCK
-from asyncipc.kernel.options import SO_ERROR, SOL_SOCKET
 from asyncipc.kernel.readiness import ERR, HUP, IN, OUT, RDHUP
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.address import Inet6Address, InetAddress
+from asyncipc.kernel.sockets.options import SO_ERROR, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import (
     AF_INET6,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
@@ -26,7 +26,7 @@ from asyncipc.kernel.socket import (
     SHUT_WR,
     Message,
 )
-from asyncipc.kernel.udp_options import UDP_CORK
+from asyncipc.kernel.udp.options import UDP_CORK
 from tests.kernel.helpers import failure, refused, sleep_in
 from tests.kernel.udp import Host
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from asyncipc.kernel.address import InetAddress
-from asyncipc.kernel.datagram import DatagramEndpoint
+from asyncipc.kernel.files.namespace import Directory, FifoNode, SocketNode
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.namespace import Directory, FifoNode, SocketNode
-from asyncipc.kernel.process import Process
-from asyncipc.kernel.seqpacket import SeqpacketEndpoint
-from asyncipc.kernel.stream import StreamEndpoint
+from asyncipc.kernel.processes.process import Process
+from asyncipc.kernel.sockets.address import InetAddress
+from asyncipc.kernel.unix.datagram import DatagramEndpoint
+from asyncipc.kernel.unix.seqpacket import SeqpacketEndpoint
+from asyncipc.kernel.unix.stream import StreamEndpoint
 from tests.kernel.helpers import failure, hold
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SO_OOBINLINE, SOL_SOCKET
 from asyncipc.kernel.readiness import IN, PRI
-from asyncipc.kernel.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK
-from asyncipc.kernel.stream import StreamEndpoint, stream_pair
+from asyncipc.kernel.sockets.options import SO_OOBINLINE, SOL_SOCKET
+from asyncipc.kernel.sockets.socket import MSG_DONTWAIT, MSG_OOB, MSG_PEEK
+from asyncipc.kernel.unix.stream import StreamEndpoint, stream_pair
 from tests.kernel.helpers import failure, hold, refused, sleep_in
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from asyncipc.kernel.address import Address, Inet6Address, InetAddress
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.options import SOL_SOCKET
-from asyncipc.kernel.socket import AF_INET, AF_INET6, SOCK_DGRAM
-from asyncipc.kernel.udp_socket import UdpSocket
+from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
+from asyncipc.kernel.sockets.options import SOL_SOCKET
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, SOCK_DGRAM
+from asyncipc.kernel.udp.socket import UdpSocket
 
 
 class Host:

@@ -11,7 +11,7 @@ from signal import SIGABRT, SIGKILL, SIGPIPE, SIGSEGV, SIGUSR1, SIGUSR2
 from typing import Final
 
 from asyncipc import posix
-from asyncipc.kernel.process import State
+from asyncipc.kernel.processes.process import State
 from tests.linux.descriptor_ops import Operation, retried
 from tests.linux.oplang import Pid, Value, signal_name, status_text
 from tests.linux.signal_ops import told

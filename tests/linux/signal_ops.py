@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 
 from asyncipc import posix
-from asyncipc.kernel.signals import SIGCHLD, Disposition, Handler, SignalInfo
+from asyncipc.kernel.signals.disposition import SIGCHLD, Disposition, Handler, SignalInfo
 from tests.linux.descriptor_ops import Operation, retried
 from tests.linux.oplang import Pid, Value, signal_name
 from tests.linux.task import Journal, Task

@@ -12,7 +12,7 @@ import pytest
 
 import asyncipc
 from asyncipc.events import Event
-from asyncipc.kernel.signals import SIGPIPE, Disposition
+from asyncipc.kernel.signals.disposition import SIGPIPE, Disposition
 from asyncipc.posix import close, fork, pipe, read, signal, waitpid, write
 from asyncipc.runtime.tap import plain
 from asyncipc.trace.strace import Strace

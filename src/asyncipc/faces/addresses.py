@@ -15,9 +15,9 @@ from ipaddress import ip_address
 from socket import EAI_NONAME, gaierror
 from typing import Final, TypeAlias
 
-from asyncipc.kernel.address import Address, Inet6Address, InetAddress
-from asyncipc.kernel.inet import ANY4, ANY6, LOOPBACK4, LOOPBACK6
-from asyncipc.kernel.socket import AF_INET6
+from asyncipc.kernel.ip.inet import ANY4, ANY6, LOOPBACK4, LOOPBACK6
+from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
+from asyncipc.kernel.sockets.socket import AF_INET6
 
 ProgramAddress: TypeAlias = (
     str | bytes | os.PathLike[str] | tuple[str, int] | tuple[str, int, int, int]

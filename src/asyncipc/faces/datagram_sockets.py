@@ -28,10 +28,10 @@ from asyncipc.faces.stream_sockets import (
     new_socket,
     switch_on,
 )
-from asyncipc.kernel.address import Address
 from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.options import SO_REUSEPORT
-from asyncipc.kernel.socket import AF_UNIX, SOCK_DGRAM
+from asyncipc.kernel.sockets.address import Address
+from asyncipc.kernel.sockets.options import SO_REUSEPORT
+from asyncipc.kernel.sockets.socket import AF_UNIX, SOCK_DGRAM
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import ClosedMeanwhile, syscall

@@ -19,8 +19,8 @@ from asyncipc.faces.stream_sockets import (
     new_socket,
     switch_on,
 )
-from asyncipc.kernel.options import SO_REUSEADDR, SO_REUSEPORT
-from asyncipc.kernel.socket import AF_INET6, AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, SOMAXCONN
+from asyncipc.kernel.sockets.options import SO_REUSEADDR, SO_REUSEPORT
+from asyncipc.kernel.sockets.socket import AF_INET6, AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, SOMAXCONN
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import ClosedMeanwhile, call, syscall
 

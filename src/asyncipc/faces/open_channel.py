@@ -15,9 +15,9 @@ from asyncipc.faces.datagram_sockets import (
 from asyncipc.faces.listeners import ListenerChannel
 from asyncipc.faces.stream_sockets import SocketChannel
 from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.pipe import ReadEnd, WriteEnd
-from asyncipc.kernel.socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket
+from asyncipc.kernel.sockets.socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket
 from asyncipc.runtime.process import Body, current
 
 AnyChannel: TypeAlias = (

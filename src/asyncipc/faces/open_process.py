@@ -16,7 +16,7 @@ from asyncipc.faces.channels import (
     PipeSendChannel,
     create_pipe,
 )
-from asyncipc.kernel.signals import SIGKILL, SIGTERM
+from asyncipc.kernel.signals.disposition import SIGKILL, SIGTERM
 from asyncipc.runtime.process import check_program
 
 Args = TypeVarTuple("Args")

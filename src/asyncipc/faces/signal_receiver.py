@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, final
 
 from asyncipc import posix
-from asyncipc.kernel.signals import SA_RESTART, SignalInfo
+from asyncipc.kernel.signals.disposition import SA_RESTART, SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.signals import SignalHandler
 from asyncipc.runtime.process import current

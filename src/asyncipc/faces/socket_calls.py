@@ -6,10 +6,10 @@ import errno
 from collections.abc import Callable
 
 from asyncipc.errors import fail
-from asyncipc.kernel.address import Address
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
-from asyncipc.kernel.socket import SOCK_CLOEXEC, Socket
+from asyncipc.kernel.sockets.address import Address
+from asyncipc.kernel.sockets.socket import SOCK_CLOEXEC, Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import Body
 

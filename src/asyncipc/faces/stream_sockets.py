@@ -14,8 +14,8 @@ from asyncipc.faces.addresses import ProgramAddress, canonical, to_kernel, to_pr
 from asyncipc.faces.channels import Channel, ReceivingHalf, SendingHalf, translate
 from asyncipc.faces.socket_calls import socket_of
 from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.options import SOL_SOCKET
-from asyncipc.kernel.socket import AF_INET, AF_INET6, AF_UNIX, SHUT_WR, SOCK_STREAM
+from asyncipc.kernel.sockets.options import SOL_SOCKET
+from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, AF_UNIX, SHUT_WR, SOCK_STREAM
 from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import call, syscall
 

@@ -5,8 +5,9 @@ It must never know a clock, a die, a log, an event loop or the machine it runs
 on: no await, no import beyond the standard library's words.
 
 Read in this order: ``readiness``, ``waitqueue`` (the pattern of everything),
-``buffers``, ``openfile``, ``descriptors``; then the objects ``pipe``,
-``stream``, ``datagram``, ``console``; ``transfer`` and ``poll`` (calls that
-take long); ``signals``, ``signal_state``, ``delivery``, ``signal_wait``, ``signal_io``;
-``process``, ``children``, ``groups``, and ``kernel``, which holds them together.
+``buffers``, ``openfile``, ``descriptors``; then the objects: ``files`` (pipes,
+FIFOs, path names), ``sockets`` (what all have in common) with ``unix``, ``ip``,
+``tcp`` and ``udp``, and ``console``; ``transfer``, ``poll`` and ``select`` (calls
+that take long); ``signals``, ``processes``, and ``kernel``, which holds them
+together.  Inside, a package may import its neighbours: they are one rank.
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import final
 
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.node import S_IFCHR
+from asyncipc.kernel.files.node import S_IFCHR
 from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue

@@ -8,7 +8,7 @@ Laws:
 * A status is reported to one waiter once; stops and continues likewise.
 
 What takes time or needs a task (running a program) is the runtime's part; the
-kernel meets it as :class:`asyncipc.kernel.process.Body`.
+kernel meets it as :class:`asyncipc.kernel.processes.process.Body`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ import errno
 from typing import Final, Protocol, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel import children
 from asyncipc.kernel.console import Console
-from asyncipc.kernel.delivery import Delivery
 from asyncipc.kernel.descriptors import DescriptorTable
-from asyncipc.kernel.groups import Groups
-from asyncipc.kernel.inet import Inet
-from asyncipc.kernel.namespace import Namespace
+from asyncipc.kernel.files.namespace import Namespace
+from asyncipc.kernel.files.pipe import new_pipe
+from asyncipc.kernel.ip.inet import Inet
 from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
-from asyncipc.kernel.pipe import new_pipe
-from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.signal_io import SignalDriven
-from asyncipc.kernel.signal_state import Thread
-from asyncipc.kernel.signals import (
+from asyncipc.kernel.processes import children
+from asyncipc.kernel.processes.groups import Groups
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.delivery import Delivery
+from asyncipc.kernel.signals.disposition import (
     SA_NOCLDWAIT,
     SI_KERNEL,
     SIGCHLD,
@@ -37,10 +35,12 @@ from asyncipc.kernel.signals import (
     Disposition,
     SignalInfo,
 )
-from asyncipc.kernel.socket import Socket
-from asyncipc.kernel.socket_families import new_socket, new_socket_pair
+from asyncipc.kernel.signals.io import SignalDriven
+from asyncipc.kernel.signals.state import Thread
+from asyncipc.kernel.sockets.families import new_socket, new_socket_pair
+from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.kernel.timers import NoTimers, Timers
-from asyncipc.kernel.unix_names import AbstractNames
+from asyncipc.kernel.unix.abstract import AbstractNames
 from asyncipc.kernel.waitqueue import WouldBlock
 
 PID_MAX: Final = 4194304

@@ -17,17 +17,17 @@ import errno
 from typing import TYPE_CHECKING, Final, Protocol
 
 from asyncipc.errors import fail
-from asyncipc.kernel.node import Status
+from asyncipc.kernel.files.node import Status
 from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
-    from asyncipc.kernel.inet import Inet
-    from asyncipc.kernel.namespace import Namespace
-    from asyncipc.kernel.signal_io import SignalDriven
+    from asyncipc.kernel.files.namespace import Namespace
+    from asyncipc.kernel.ip.inet import Inet
+    from asyncipc.kernel.signals.io import SignalDriven
     from asyncipc.kernel.timers import Timers
-    from asyncipc.kernel.unix_names import AbstractNames
+    from asyncipc.kernel.unix.abstract import AbstractNames
     from asyncipc.kernel.waitqueue import WouldBlock
 
 # fcntl.h, asm-generic: the status flags that the modelled objects know.

@@ -15,7 +15,7 @@ machine answers.  One module per man page's shelf: ``descriptors``, ``files``, `
 ``sockets``, ``readiness``, ``processes``, ``signals``.
 """
 
-from asyncipc.kernel.signals import SignalInfo
+from asyncipc.kernel.signals.disposition import SignalInfo
 from asyncipc.posix.constants import (
     CLOSE_RANGE_CLOEXEC,
     F_DUPFD,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from asyncipc.kernel import children, descriptors, openfile, signals
-from asyncipc.kernel import pipe as pipes
-from asyncipc.kernel.signals import Disposition
+from asyncipc.kernel import descriptors, openfile
+from asyncipc.kernel.files import pipe as pipes
+from asyncipc.kernel.processes import children
+from asyncipc.kernel.signals import disposition as signals
+from asyncipc.kernel.signals.disposition import Disposition
 
 O_RDONLY: Final = openfile.O_RDONLY
 O_WRONLY: Final = openfile.O_WRONLY

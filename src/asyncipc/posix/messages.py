@@ -8,7 +8,7 @@ from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_p
 from asyncipc.faces.socket_calls import family_of, socket_of
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.socket import (
+from asyncipc.kernel.sockets.socket import (
     MSG_DONTWAIT,
     MSG_PEEK,
     MSG_TRUNC,

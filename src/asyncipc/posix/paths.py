@@ -17,7 +17,7 @@ import operator
 import os
 
 from asyncipc.faces.paths import Path, open_path, to_kernel_path
-from asyncipc.kernel.node import Status
+from asyncipc.kernel.files.node import Status
 from asyncipc.posix.arguments import own_table
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call

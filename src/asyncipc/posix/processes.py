@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias, TypeVarTuple
 
 from asyncipc.errors import fail
-from asyncipc.kernel.signals import SignalInfo
+from asyncipc.kernel.signals.disposition import SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import check_program, current
 from asyncipc.runtime.syscall import call, syscall

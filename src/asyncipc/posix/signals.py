@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from typing import NoReturn, TypeAlias
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.signal_wait import Nap, Pause, SignalWait, Suspend
-from asyncipc.kernel.signals import (
+from asyncipc.kernel.signals.disposition import (
     ACTION_FLAGS,
     SIG_BLOCK,
     SIG_SETMASK,
@@ -25,6 +24,7 @@ from asyncipc.kernel.signals import (
     numbers,
     signal_set,
 )
+from asyncipc.kernel.signals.wait import Nap, Pause, SignalWait, Suspend
 from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import call, syscall

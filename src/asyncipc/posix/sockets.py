@@ -8,7 +8,7 @@ import operator
 from asyncipc.errors import fail
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
 from asyncipc.faces.socket_calls import acceptor, family_of, socket_of
-from asyncipc.kernel import socket as sockets
+from asyncipc.kernel.sockets import socket as sockets
 from asyncipc.posix.arguments import entry_of, not_open, own_table
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall

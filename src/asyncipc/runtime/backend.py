@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 from asyncipc.runtime.parking import Place
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.node import Status
+    from asyncipc.kernel.files.node import Status
     from asyncipc.kernel.openfile import OpenFile
-    from asyncipc.kernel.process import Process
-    from asyncipc.kernel.signals import Action, SignalInfo
-    from asyncipc.kernel.socket import Socket
+    from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.signals.disposition import Action, SignalInfo
+    from asyncipc.kernel.sockets.socket import Socket
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.process import Body, Program
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.signals import SA_RESTART
+from asyncipc.kernel.signals.disposition import SA_RESTART
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.parking import Sleeper

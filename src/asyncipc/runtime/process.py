@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 
 from asyncipc.errors import TimeFrozen, Unsupported
 from asyncipc.kernel.kernel import exit_status
-from asyncipc.kernel.process import Process, State
-from asyncipc.kernel.signals import SI_USER, SIGKILL, SIGPIPE, SignalInfo
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.disposition import SI_USER, SIGKILL, SIGPIPE, SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.threads import MASK, Threads, run_handlers
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import trio
 
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.process import Process, SignalSource, State
+from asyncipc.kernel.processes.process import Process, SignalSource, State
 from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent

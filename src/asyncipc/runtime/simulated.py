@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from asyncipc.kernel.fifo import Opening
+from asyncipc.kernel.files.fifo import Opening
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.signals import Action, SignalInfo
-from asyncipc.kernel.socket import Socket
+from asyncipc.kernel.signals.disposition import Action, SignalInfo
+from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import CURRENT, Body, Program, name_of
 

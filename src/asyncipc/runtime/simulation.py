@@ -26,8 +26,8 @@ from asyncipc.errors import Deadlock, TimeFrozen
 from asyncipc.events import Observer
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel, exit_status
-from asyncipc.kernel.process import Process
-from asyncipc.kernel.signals import SIGKILL
+from asyncipc.kernel.processes.process import Process
+from asyncipc.kernel.signals.disposition import SIGKILL
 from asyncipc.kernel.timers import Timer, Timers
 from asyncipc.runtime import lent
 from asyncipc.runtime.backend import Backend

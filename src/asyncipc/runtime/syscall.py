@@ -30,7 +30,7 @@ from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.poll import Poll
-from asyncipc.kernel.process import State
+from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.interruption import GO_ON, is_signalled, progress, signalled

@@ -19,7 +19,7 @@ from asyncipc.errors import errno_name, fail
 from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Wire
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.process import Process
+from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.runtime.process import CURRENT, Body, name_of
 

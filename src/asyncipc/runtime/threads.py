@@ -18,8 +18,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from weakref import WeakKeyDictionary
 
-from asyncipc.kernel.signal_state import Thread
-from asyncipc.kernel.signals import SA_NODEFER, Action, Disposition, SignalInfo, bit
+from asyncipc.kernel.signals.disposition import SA_NODEFER, Action, Disposition, SignalInfo, bit
+from asyncipc.kernel.signals.state import Thread
 
 if TYPE_CHECKING:
     from asyncipc.runtime.parking import Sleeper

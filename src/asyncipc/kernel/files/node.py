@@ -1,0 +1,190 @@
+"""The node: what a name in the namespace stands for (an inode), and what stat tells.
+
+A node has one name at most: there are no hard links.  It keeps its name and
+directory when it is unlinked, as a dentry does, and says so in its path.
+
+Permissions are those of inode_permission(): mode bits for owner, group and
+others; uid 0 may do all.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from asyncipc.errors import fail
+from asyncipc.kernel.readiness import READABLE
+from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.files.pipe import Pipe
+    from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.socket import Socket
+
+R_OK: Final = 4
+W_OK: Final = 2
+X_OK: Final = 1
+
+S_IFIFO: Final = 0o010000
+S_IFCHR: Final = 0o020000
+S_IFDIR: Final = 0o040000
+S_IFSOCK: Final = 0o140000
+S_ISVTX: Final = 0o1000
+PERMISSIONS: Final = 0o7777
+
+ENTRY_SIZE: Final = 20
+"""What a name adds to its directory's st_size in tmpfs (BOGO_DIRENT_SIZE)."""
+
+
+class Status(NamedTuple):
+    """stat(2).  ``mode`` has the type of the file in it; times are nanoseconds."""
+
+    mode: int
+    inode: int
+    links: int = 1
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    accessed_ns: int = 0
+    modified_ns: int = 0
+    changed_ns: int = 0
+
+
+class Node:
+    """``mode``: permission bits only.  ``linked``: it still has its name."""
+
+    __slots__ = (
+        "accessed_ns",
+        "changed_ns",
+        "gid",
+        "inode",
+        "linked",
+        "mode",
+        "modified_ns",
+        "name",
+        "parent",
+        "uid",
+    )
+
+    file_type = 0
+
+    def __init__(self, mode: int, uid: int = 0, gid: int = 0) -> None:
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.inode = 0
+        self.linked = False
+        self.name = b""
+        self.parent: Directory | None = None
+        self.accessed_ns = self.modified_ns = self.changed_ns = 0
+
+    def path(self) -> bytes:
+        """Its absolute path, as ``/proc/PID/fd`` shows it."""
+        if self.parent is None:
+            return b"/"
+        above = self.parent.path()
+        deleted = b"" if self.linked else b" (deleted)"
+        return (above if above.endswith(b"/") else above + b"/") + self.name + deleted
+
+    def describe(self) -> str:
+        return self.path().decode(errors="backslashreplace")
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """Anybody might open it; nobody in particular is known to."""
+        return ()
+
+    def status(self) -> Status:
+        """stat(2)"""
+        return Status(
+            self.file_type | self.mode,
+            self.inode,
+            self.link_count(),
+            self.uid,
+            self.gid,
+            self.size(),
+            self.accessed_ns,
+            self.modified_ns,
+            self.changed_ns,
+        )
+
+    def link_count(self) -> int:
+        return int(self.linked)
+
+    def size(self) -> int:
+        return 0
+
+
+@final
+class Directory(Node):
+    __slots__ = ("entries",)
+
+    file_type = S_IFDIR
+
+    def __init__(self, mode: int, uid: int = 0, gid: int = 0) -> None:
+        super().__init__(mode, uid, gid)
+        self.entries: dict[bytes, Node] = {}
+
+    def link_count(self) -> int:
+        """Its name, its own "." and the ".." of each directory in it."""
+        inner = sum(isinstance(node, Directory) for node in self.entries.values())
+        return 2 + inner if self.linked else 0
+
+    def size(self) -> int:
+        return ENTRY_SIZE * (2 + len(self.entries)) if self.linked else 0
+
+
+@final
+class FifoNode(Node):
+    """A FIFO: fifo(7).  ``pipe`` is what its ends share, made when it is first opened."""
+
+    __slots__ = ("_refusal", "openings", "pipe")
+
+    file_type = S_IFIFO
+
+    def __init__(self, mode: int, uid: int, gid: int) -> None:
+        super().__init__(mode, uid, gid)
+        self.pipe: Pipe | None = None
+        self.openings: WaitQueue | None = None
+        self._refusal: WouldBlock | None = None
+
+    def opening_refusal(self) -> WouldBlock:
+        """What an open answers until the other side is opened.
+
+        One partner releases all who wait for it, so they are watchers, no line.
+        """
+        if self._refusal is None:
+            self.openings = WaitQueue(self, READABLE)
+            self._refusal = WouldBlock(Watch((self.openings,)), self, READABLE)
+        return self._refusal
+
+
+@final
+class SocketNode(Node):
+    """The file of a bound UNIX socket; ``socket`` is None once that is closed."""
+
+    __slots__ = ("socket",)
+
+    file_type = S_IFSOCK
+
+    def __init__(self, mode: int, uid: int, gid: int, socket: Socket) -> None:
+        super().__init__(mode, uid, gid)
+        self.socket: Socket | None = socket
+
+
+def allows(node: Node, process: Process, wanted: int) -> bool:
+    """access(2): do the mode bits let the process have R_OK, W_OK, X_OK?"""
+    if process.uid == 0:
+        return True
+    if process.uid == node.uid:
+        granted = node.mode >> 6
+    elif process.gid == node.gid:
+        granted = node.mode >> 3
+    else:
+        granted = node.mode
+    return granted & wanted == wanted
+
+
+def demand(node: Node, process: Process, wanted: int) -> None:
+    """EACCES unless the mode bits let the process have R_OK, W_OK, X_OK."""
+    if not allows(node, process, wanted):
+        fail(errno.EACCES)

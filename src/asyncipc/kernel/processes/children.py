@@ -1,0 +1,137 @@
+"""Waiting for children: waitpid(2), waitid(2).
+
+A status is reported to one waiter once; stops and continues likewise.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from asyncipc.errors import Unsupported, fail
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.disposition import (
+    CLD_CONTINUED,
+    CLD_EXITED,
+    CLD_KILLED,
+    CLD_STOPPED,
+    SIGCHLD,
+    SIGCONT,
+    SignalInfo,
+)
+from asyncipc.kernel.waitqueue import WouldBlock
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.kernel import Kernel
+
+WNOHANG: Final = 0x1
+WUNTRACED: Final = 0x2
+WSTOPPED: Final = WUNTRACED
+WEXITED: Final = 0x4
+WCONTINUED: Final = 0x8
+WNOWAIT: Final = 0x01000000
+ANY_CLONE: Final = 0x20000000 | 0x40000000 | 0x80000000
+"""__WNOTHREAD, __WALL, __WCLONE: they concern threads and clone."""
+WAITPID_OPTIONS: Final = WNOHANG | WUNTRACED | WCONTINUED | ANY_CLONE
+EVENTS: Final = WEXITED | WSTOPPED | WCONTINUED
+WAITID_OPTIONS: Final = EVENTS | WNOHANG | WNOWAIT | ANY_CLONE
+
+P_ALL: Final = 0
+P_PID: Final = 1
+P_PGID: Final = 2
+P_PIDFD: Final = 3
+
+CONTINUED_STATUS: Final = 0xFFFF
+
+
+def exit_info(child: Process) -> SignalInfo:
+    """How a child has ended, as SIGCHLD and waitid tell it."""
+    killed = child.status & 0x7F
+    code = CLD_KILLED if killed else CLD_EXITED
+    return SignalInfo(SIGCHLD, code, child.pid, child.uid, killed or child.status >> 8)
+
+
+def waitpid(
+    kernel: Kernel, process: Process, pid: int, options: int
+) -> tuple[int, int] | WouldBlock:
+    """waitpid(2): a child's pid and raw status; zombies in order of birth.
+
+    Refuses while no child that is meant has news; with WNOHANG it answers
+    (0, 0) then.  ECHILD if no child is meant at all.
+    """
+    if options & ~WAITPID_OPTIONS:
+        fail(errno.EINVAL)
+    any_meant = False
+    for child in _children_meant(process, pid):
+        any_meant = True
+        told = _news(kernel, child, options | WEXITED)
+        if told is not None:
+            return child.pid, told[0]
+    if not any_meant:
+        fail(errno.ECHILD)
+    return (0, 0) if options & WNOHANG else process.child_refusal()
+
+
+def waitid(
+    kernel: Kernel, process: Process, kind: int, number: int, options: int
+) -> SignalInfo | WouldBlock | None:
+    """waitid(2): the same as a SIGCHLD's info; with WNOWAIT the news stays news."""
+    if options & ~WAITID_OPTIONS or not options & EVENTS:
+        fail(errno.EINVAL)
+    any_meant = False
+    for child in _children_named(process, kind, number):
+        any_meant = True
+        told = _news(kernel, child, options)
+        if told is not None:
+            return told[1]
+    if not any_meant:
+        fail(errno.ECHILD)
+    return None if options & WNOHANG else process.child_refusal()
+
+
+def _children_named(process: Process, kind: int, number: int) -> Iterator[Process]:
+    """The children that waitid means."""
+    if kind == P_PIDFD:
+        raise Unsupported("asyncipc does not model pidfds (P_PIDFD)")
+    if kind == P_ALL:
+        return _children_meant(process, -1)
+    if kind == P_PID and number > 0:
+        return _children_meant(process, number)
+    if kind == P_PGID and number >= 0:
+        return _members(process, number or process.group)
+    fail(errno.EINVAL)
+
+
+def _children_meant(process: Process, pid: int) -> Iterator[Process]:
+    """In order of birth."""
+    children = process.children
+    if pid > 0:
+        return iter([children[pid]] if pid in children else [])
+    if pid == -1:
+        return iter(children.values())
+    return _members(process, -pid if pid else process.group)
+
+
+def _members(process: Process, group: int) -> Iterator[Process]:
+    return (child for child in process.children.values() if child.group == group)
+
+
+def _news(kernel: Kernel, child: Process, options: int) -> tuple[int, SignalInfo] | None:
+    """The raw status and the info to report, which thereby has been reported."""
+    keep = options & WNOWAIT
+    if child.state is State.ZOMBIE:
+        if not options & WEXITED:
+            return None
+        if not keep:
+            kernel.reap(child)
+        return child.status, exit_info(child)
+    if child.news is State.STOPPED and options & WSTOPPED:
+        status, code, signal = child.status, CLD_STOPPED, child.status >> 8
+    elif child.news is State.RUNNING and options & WCONTINUED:
+        status, code, signal = CONTINUED_STATUS, CLD_CONTINUED, SIGCONT
+    else:
+        return None
+    if not keep:
+        child.news = None
+    return status, SignalInfo(SIGCHLD, code, child.pid, child.uid, signal)

@@ -1,0 +1,107 @@
+"""The listening half of a TCP socket: who has connected and is not accepted yet.
+
+A connection is complete when the handshake is; with TCP_DEFER_ACCEPT only
+when data (or a FIN) has come too, or the time for that is over.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+from asyncipc.kernel.sockets import options as opt
+from asyncipc.kernel.sockets.listener import Backlog
+from asyncipc.kernel.tcp import options as tcp_options
+from asyncipc.kernel.tcp.options import TCP_DEFER_ACCEPT
+from asyncipc.kernel.tcp.states import Phase, State
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.tcp.socket import TcpSocket
+    from asyncipc.kernel.timers import Timer, Timers
+
+
+@final
+class Listener:
+    """``backlog``: complete connections, accepted in this order."""
+
+    __slots__ = ("_deferred", "_timers", "backlog")
+
+    def __init__(self, limit: int, timers: Timers) -> None:
+        self.backlog: Backlog[TcpSocket] = Backlog(limit)
+        self._deferred: dict[TcpSocket, Timer] = {}
+        self._timers = timers
+
+    def defer(self, connection: TcpSocket, seconds: int) -> None:
+        """Wait for data, ``seconds`` at most."""
+        due = self._timers.now() + seconds * opt.SECOND
+        self._deferred[connection] = self._timers.arm(due, partial(complete, connection))
+
+    def undefer(self, connection: TcpSocket) -> bool:
+        """Was it waiting for data?"""
+        timer = self._deferred.pop(connection, None)
+        if timer is not None:
+            self._timers.cancel(timer)
+        return timer is not None
+
+    def take_all(self) -> list[TcpSocket]:
+        """The listener is over: everybody who waits."""
+        deferred = list(self._deferred)
+        for connection in deferred:
+            self.undefer(connection)
+        return [*self.backlog.take_all(), *deferred]
+
+
+def listener_for(client: TcpSocket) -> TcpSocket | None:
+    """Who answers a SYN of ``client``."""
+    assert client.remote is not None
+    found = client.kernel.inet.tcp.listener(client.remote, client.local)
+    return found if isinstance(found, type(client)) else None
+
+
+def admit(listening: TcpSocket, client: TcpSocket) -> TcpSocket | None:
+    """A SYN has come: this end of the connection, or None if the backlog is full.
+
+    Options are inherited, status flags are not.
+    """
+    assert listening.listener is not None
+    assert client.remote is not None
+    if listening.listener.backlog.is_full:
+        return None
+    made = type(listening)(listening.kernel, listening.family)
+    made.local, made.remote = client.remote, client.local
+    made.state, made.phase = State.SYN_RECV, Phase.CONNECTED
+    made.uid = listening.uid
+    if listening.options is not opt.UNCHANGED:
+        made.options = listening.options.copy()
+    if listening.tcp is not tcp_options.UNCHANGED:
+        made.tcp = listening.tcp.copy()
+    if listening.ip is not None:
+        made.ip = listening.ip.copy()
+    made.send_limit, made.whole_max = listening.send_limit, listening.whole_max
+    made.widen()
+    made.holds_port = True
+    made.kernel.inet.tcp.join(made.local.port, made)
+    return made
+
+
+def offer(listening: TcpSocket, connection: TcpSocket) -> None:
+    """The handshake is complete: let it be accepted, now or when data comes."""
+    assert listening.listener is not None
+    connection.parent = listening
+    seconds = listening.tcp.value(TCP_DEFER_ACCEPT)
+    if seconds:
+        listening.listener.defer(connection, seconds)
+    else:
+        complete(connection)
+
+
+def complete(connection: TcpSocket) -> None:
+    """Into the listener's backlog."""
+    parent, connection.parent = connection.parent, None
+    assert parent is not None
+    assert parent.listener is not None
+    parent.listener.undefer(connection)
+    connection.established()
+    parent.listener.backlog.put(connection)
+    if parent._read_queue is not None:
+        parent._read_queue.notify()

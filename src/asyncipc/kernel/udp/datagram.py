@@ -1,0 +1,117 @@
+"""The datagram of udp(7): what it is made of, how long it may be, how it is gathered.
+
+A datagram is a plain tuple, because one is made per send.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
+
+from asyncipc.errors import fail
+from asyncipc.kernel.buffers import Buffer, as_bytes
+from asyncipc.kernel.ip.address import is_broadcast
+from asyncipc.kernel.ip.route import InetName, destination_of, name_of, source_of
+from asyncipc.kernel.sockets.address import Address, InetAddress
+from asyncipc.kernel.sockets.options import SO_BROADCAST
+from asyncipc.kernel.sockets.socket import MSG_DONTROUTE, MSG_DONTWAIT, MSG_NOSIGNAL, SEND_SHUTDOWN
+from asyncipc.kernel.udp.inbox import IPV6_EXTRA, datagram_memory
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.udp.socket import UdpSocket
+
+Datagram: TypeAlias = tuple[bytes, InetName, InetName, int]
+"""Data, source, destination, and the memory it counts at its receiver."""
+
+LENGTH_MAX: Final = 0xFFFF
+"""What fits into UDP's length field; more is refused before anything else."""
+IPV4_MAX: Final = LENGTH_MAX - 28
+"""Bytes of data beside the heads of IPv4 (20) and UDP (8)."""
+IPV6_MAX: Final = LENGTH_MAX - 8
+
+UNUSUAL: Final = ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE)
+"""Flags that a send has to look at."""
+
+
+def longest(destination: InetName) -> int:
+    """The most bytes in one datagram."""
+    return IPV4_MAX if type(destination) is InetAddress else IPV6_MAX
+
+
+def memory_extra(destination: InetName) -> int:
+    """What :func:`datagram_memory` is to add for the longer heads of IPv6."""
+    return 0 if type(destination) is InetAddress else IPV6_EXTRA
+
+
+class Way(NamedTuple):
+    """Where a datagram went, for the next one: it holds until the port table changes."""
+
+    version: int
+    address: Address
+    source: InetName
+    destination: InetName
+    receiver: UdpSocket
+    extra: int
+    most: int
+
+
+@final
+class Gathering:
+    """A datagram in the making; MSG_MORE and UDP_CORK make it of several sends."""
+
+    __slots__ = ("_parts", "_size", "destination", "source")
+
+    def __init__(self, source: InetName, destination: InetName) -> None:
+        self.source = source
+        self.destination = destination
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: Buffer) -> None:
+        """EMSGSIZE if that makes it too long."""
+        if self._size + len(data) > longest(self.destination):
+            fail(errno.EMSGSIZE)
+        self._parts.append(as_bytes(data))
+        self._size += len(data)
+
+    def datagram(self) -> Datagram:
+        """The whole: its first part's memory, and the bytes that came behind."""
+        first = len(self._parts[0])
+        memory = datagram_memory(first, memory_extra(self.destination)) + self._size - first
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return data, self.source, self.destination, memory
+
+    def way(self, version: int, address: Address, receiver: UdpSocket) -> Way:
+        extra, most = memory_extra(self.destination), longest(self.destination)
+        return Way(version, address, self.source, self.destination, receiver, extra, most)
+
+
+def begin(sender: UdpSocket, data: Buffer, address: Address | None) -> Gathering:
+    """A datagram to ``address``, if the socket may send one there now (udp_sendmsg's order)."""
+    if address is None:
+        fail(errno.EDESTADDRREQ)
+    if address is not sender.peer and not isinstance(address, bytes) and not address.port:
+        fail(errno.EINVAL)
+    destination, source = ends(sender, address)
+    if len(data) > longest(destination):
+        fail(errno.EMSGSIZE)
+    if sender.error:
+        fail(sender.take_error())
+    if sender.shut & SEND_SHUTDOWN:
+        fail(errno.EPIPE)
+    return Gathering(source, destination)
+
+
+def ends(sender: UdpSocket, address: Address) -> tuple[InetName, InetName]:
+    """Destination and source of the socket's datagrams to ``address``.
+
+    EAFNOSUPPORT, ENETUNREACH, EACCES for a broadcast address that
+    SO_BROADCAST has not asked for.
+    """
+    own = sender.host
+    destination = destination_of(address, sender.family, own, v6only=sender.v6only)
+    through = None if sender.udp is None else sender.udp.groups.outgoing
+    source = source_of(sender.kernel.inet, destination.host, own, through)
+    if is_broadcast(destination.host) and not sender.options.is_on(SO_BROADCAST):
+        fail(errno.EACCES)
+    return destination, name_of(source, sender.port)
