@@ -18,6 +18,9 @@ class Asleep:
     def wake(self) -> None:
         self.wakes += 1
 
+    def serve(self) -> None:
+        """It tries by itself."""
+
 
 def refused(call: Callable[..., object], *args: object) -> bool:
     return isinstance(call(*args), WouldBlock)

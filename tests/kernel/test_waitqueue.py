@@ -128,3 +128,60 @@ def test_a_refusal_is_made_once() -> None:
     queue, _ = line_of(0)
     assert queue.refusal is queue.refusal
     assert queue.refusal.line is queue
+
+
+class Served(Asleep):
+    """A waiter that can be served as it sleeps: it takes one of what is there."""
+
+    def __init__(self, store: list[int]) -> None:
+        super().__init__()
+        self._store = store
+        self.got: int | None = None
+
+    def serve(self) -> bool:  # type: ignore[override]
+        if not self._store:
+            return False
+        self.got = self._store.pop(0)
+        return True
+
+
+def test_who_can_be_served_is_and_then_the_next_until_one_is_refused() -> None:
+    store: list[int] = []
+    queue, line = WaitQueue(Source(), 1), [Served(store) for _ in range(3)]
+    for waiter in line:
+        queue.join(waiter)
+    store += [10, 20]
+    queue.notify()
+    assert [waiter.got for waiter in line] == [10, 20, None]
+    assert list(queue) == [line[2]]
+    assert not queue.barred
+
+
+def test_who_must_try_by_itself_stops_the_service_until_it_has() -> None:
+    store = [10, 20]
+    queue = WaitQueue(Source(), 1)
+    alone, behind = Asleep(), Served(store)
+    queue.join(alone)
+    queue.join(behind)
+    queue.notify()
+    assert (alone.wakes, behind.got, queue.barred) == (1, None, True)
+    queue.leave(alone)
+    assert (behind.got, queue.barred) == (10, False)
+
+
+def test_a_service_that_changes_the_object_again_serves_nobody_twice() -> None:
+    queue = WaitQueue(Source(), 1)
+
+    class Noisy(Asleep):
+        def serve(self) -> bool:  # type: ignore[override]
+            served.append(self)
+            queue.notify()
+            return True
+
+    served: list[Asleep] = []
+    line = [Noisy(), Noisy()]
+    for waiter in line:
+        queue.join(waiter)
+    queue.notify()
+    assert served == line
+    assert not list(queue)

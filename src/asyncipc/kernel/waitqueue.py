@@ -6,9 +6,11 @@ changes the object calls :meth:`WaitQueue.notify`; the woken one tries again.
 
 The laws of the line:
 
-* It is first in, first out.  ``notify`` wakes the first sleeper only and
-  gives it the *turn*.  Until it has tried, the queue is ``barred``: a verb
-  that would take what the sleeper was woken for refuses, so nobody overtakes.
+* It is first in, first out.  ``notify`` gives the first sleeper the *turn*.
+  Where it can be served as it sleeps (trio), it is, and wakes with the result;
+  then comes the next, until one is refused.
+* Else it is woken, and it alone.  Until it has tried, the queue is ``barred``:
+  a verb that would take what it was woken for refuses, so nobody overtakes.
 * Who had the turn and leaves (served, failed or cancelled) passes it on.  So
   one wake serves a crowd, nobody is woken in vain twice, and a hang-up, which
   never stops being true, reaches everyone in order.
@@ -25,11 +27,20 @@ from collections.abc import Iterator
 from typing import Protocol, final
 
 
-class Waiter(Protocol):
-    """Somebody asleep."""
+class Watcher(Protocol):
+    """Somebody who takes nothing, and looks at each change."""
 
     def wake(self) -> None:
-        """Let it try again.  Waking one that is awake does nothing."""
+        """Let it look, or try, again.  Waking one that is awake does nothing."""
+
+
+class Waiter(Watcher, Protocol):
+    """Somebody asleep in a call."""
+
+    def serve(self) -> bool | None:
+        """Try in its stead: True, it was served and wakes with the result; False, it
+        was refused.  None: it has to try by itself.
+        """
 
 
 class Waitable(Protocol):
@@ -82,7 +93,7 @@ class WaitQueue:
         self.barred = False
         self._sleepers: dict[Waiter, None] = {}  # a dict is a line that anybody leaves at once
         self._turn: Waiter | None = None
-        self._watchers: tuple[Waiter, ...] = ()
+        self._watchers: tuple[Watcher, ...] = ()
 
     @property
     def serving(self) -> bool:
@@ -90,18 +101,25 @@ class WaitQueue:
         return self._turn is not None and not self.barred
 
     def notify(self) -> None:
-        """Something changed: wake the watchers, and the first of the line."""
-        for watcher in self._watchers:
-            watcher.wake()
-        if self._turn is None:
+        """Something changed: wake the watchers, and serve the line from its first on."""
+        if self._watchers:
+            for watcher in self._watchers:
+                watcher.wake()
+        if self._sleepers and self._turn is None:
             self._give_turn()
 
     def _give_turn(self) -> None:
-        for first in self._sleepers:
-            self._turn = first
-            self.barred = True
-            first.wake()
-            return
+        while self._sleepers:
+            self._turn = first = next(iter(self._sleepers))
+            served = first.serve()
+            if served is None:
+                self.barred = True
+                first.wake()
+                return
+            self._turn = None
+            if not served:
+                return
+            self._sleepers.pop(first, None)
 
     def join(self, waiter: Waiter) -> None:
         self._sleepers[waiter] = None
@@ -124,13 +142,13 @@ class WaitQueue:
         if self._turn is waiter:
             self._turn = None
 
-    def watch(self, watcher: Waiter) -> None:
+    def watch(self, watcher: Watcher) -> None:
         self._watchers += (watcher,)
 
-    def unwatch(self, watcher: Waiter) -> None:
+    def unwatch(self, watcher: Watcher) -> None:
         self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
-    def __iter__(self) -> Iterator[Waiter]:
+    def __iter__(self) -> Iterator[Watcher]:
         """Everybody who waits here, sleepers first."""
         return iter((*self._sleepers, *self._watchers))
 

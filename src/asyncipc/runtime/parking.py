@@ -20,13 +20,31 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias, final
 
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.timers import Timer
+from asyncipc.kernel.waitqueue import WouldBlock
 
 STRICT: Final = 1
 QUANTUM_DEFAULT: Final = 32
+
+
+NOTHING: Final = object()
+
+
+@final
+class Raised:
+    """An error that a sleeper was served with."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+Asleep: TypeAlias = tuple[str, Callable[..., object], tuple[object, ...], WouldBlock]
+"""What a sleeper is in: the call's name, its verb and arguments, and what refused."""
 
 
 class Place(Protocol):
@@ -55,14 +73,17 @@ class Sleeper:
 
     ``task``: whose, once it sleeps.  ``place``: where.  ``held``: what stays open meanwhile.
     ``why``: set when it is woken for another reason than its object.
+    ``asleep``: the call it is in; ``result``: what it was served with, or NOTHING.
     """
 
-    __slots__ = ("held", "place", "task", "timer", "why")
+    __slots__ = ("asleep", "held", "place", "result", "task", "timer", "why")
 
     def __init__(self, place: Place | None) -> None:
         self.task: Any = None
         self.place = place
         self.why: str | None = None
+        self.asleep: Asleep
+        self.result: object = NOTHING
         self.timer: Timer | None = None
         self.held: Held | None = None
         if place is not None:
@@ -73,6 +94,10 @@ class Sleeper:
     def wake(self) -> None:
         """Let it try again.  Waking one that is awake does nothing."""
         raise NotImplementedError
+
+    def serve(self) -> bool | None:
+        """Try in its stead, if nothing can come between that and its waking."""
+        return None
 
     def wake_because(self, why: str) -> None:
         self.why = why

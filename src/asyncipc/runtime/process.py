@@ -19,15 +19,12 @@ from asyncipc.errors import TimeFrozen, Unsupported
 from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.kernel.signals.disposition import SI_USER, SIGKILL, SIGPIPE, SignalInfo
-from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.threads import MASK, Threads, run_handlers
 
 if TYPE_CHECKING:
     from asyncipc.runtime.parking import Sleeper
     from asyncipc.runtime.simulation import Simulation
 
-Asleep: TypeAlias = tuple[str, Callable[..., object], tuple[object, ...], WouldBlock]
-"""What a sleeper is in: the call's name, its verb and arguments, and what refused."""
 Program: TypeAlias = Callable[..., Awaitable[object]]
 
 STOPPED: Final = "its process was stopped"
@@ -86,7 +83,7 @@ class Body:
         self.machine = simulation.backend
         self.thread = simulation.thread
         self.scope = self.parking.scope()
-        self.sleepers: dict[Sleeper, Asleep] = {}
+        self.sleepers: dict[Sleeper, None] = {}  # in the order in which they fell asleep
         self.threads = Threads(self)
         self.next_program: tuple[Program, tuple[object, ...]] | None = None
         self.error: BaseException | None = None
@@ -110,8 +107,8 @@ class Body:
 
     def end(self) -> None:
         """The dead stand in no line and hold nothing, although their tasks have yet to unwind."""
-        for sleeper, (_, _, _, refusal) in self.sleepers.items():
-            refusal.line.leave(sleeper)
+        for sleeper in self.sleepers:
+            sleeper.asleep[-1].line.leave(sleeper)
         for sleeper in self.sleepers:
             sleeper.let_go()
         self._clear_out()

@@ -25,8 +25,8 @@ from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
 from asyncipc.runtime.clock import SECOND
-from asyncipc.runtime.parking import Sleeper
-from asyncipc.runtime.process import CURRENT, Asleep, Body
+from asyncipc.runtime.parking import Asleep, Sleeper
+from asyncipc.runtime.process import CURRENT, Body
 from asyncipc.runtime.tap import arguments_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _blocked_tasks(
         sleeper = asleep.get(id(task))
         if sleeper is not None:
             frames = list(_frames(task))
-            yield _in_a_call(body.process, sleeper, body.sleepers[sleeper], frames, holders)
+            yield _in_a_call(body.process, sleeper, sleeper.asleep, frames, holders)
         elif _is_suspended(task):
             yield _in_a_foreign_await(body.process, list(_frames(task)))
 

@@ -34,7 +34,7 @@ from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.interruption import GO_ON, is_signalled, progress, signalled
-from asyncipc.runtime.parking import Place, Sleeper
+from asyncipc.runtime.parking import NOTHING, Asleep, Place, Raised, Sleeper
 from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
 from asyncipc.runtime.tap import Attendance
 from asyncipc.runtime.threads import SIGNALLED, run_handlers
@@ -85,7 +85,7 @@ async def syscall(
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
                 _would_block(result)
-            result = await _wait(body, call, place, result, verb, args, until_ns)
+            result = await _wait(body, place, (call, verb, args, result), until_ns)
         else:
             parking.spent += 1
             if parking.spent >= parking.quantum:
@@ -167,30 +167,28 @@ async def checkpoint() -> None:
         await parking.step()
 
 
-async def _wait(
-    body: Body,
-    call: str,
-    place: Place | None,
-    refusal: WouldBlock,
-    verb: Callable[..., object],
-    args: tuple[object, ...],
-    until_ns: int | None,
-) -> object:
+async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int | None) -> object:
     """The verb has refused: stand in line and sleep until it acts.
 
     A verb may refuse with another refusal than before: a path that is connected
     to can change hands.  The sleeper then stands in the other line, at its end.
     """
-    parking, sleepers = body.parking, body.sleepers
+    parking = body.parking
+    _, verb, args, refusal = asleep
     sleeper = parking.sleeper(place)
-    sleepers[sleeper] = call, verb, args, refusal
-    (line := refusal.line).join(sleeper)
+    sleeper.asleep = asleep
+    body.sleepers[sleeper] = None
+    line: Line = refusal.line
+    line.join(sleeper)
     try:
         if place is None or place.file.limited:
             _hold_and_limit(body, sleeper, verb, until_ns)
         while True:
             if not body.attention or not is_signalled(body):
                 await parking.sleep(sleeper)
+            if (result := sleeper.result) is not NOTHING:
+                rare = type(result) is Raised or body.attention
+                return await _served(body, sleeper) if rare else result
             if sleeper.why is None and not body.attention:
                 line.barred = False  # it has the turn: open to its own attempt
             elif (cut := await _interrupted(body, sleeper, line, verb, args)) is not GO_ON:
@@ -207,18 +205,33 @@ async def _wait(
         return _short_count(body, sleeper, verb, error)
     finally:
         line.leave(sleeper)
-        del sleepers[sleeper]
+        del body.sleepers[sleeper]
         if sleeper.held is not None:
             sleeper.let_go()
         if sleeper.timer is not None:
             body.simulation.timers.cancel(sleeper.timer)
 
 
+async def _served(body: Body, sleeper: Sleeper) -> object:
+    """It was served in its sleep.  If its process was stopped since, it returns later."""
+    result = sleeper.result
+    if body.process.state is State.STOPPED:
+        try:
+            await _until_continued(body, sleeper)
+        except body.parking.cancelled_type as error:
+            if not body.process.alive:
+                raise
+            body.parking.cancelled_late(error)
+    if type(result) is Raised:
+        raise result.error
+    return result
+
+
 def _change_lines(body: Body, sleeper: Sleeper, refusal: WouldBlock) -> Line:
     """From the line of the last refusal to the end of this one's."""
-    call, verb, args, former = body.sleepers[sleeper]
+    call, verb, args, former = sleeper.asleep
     former.line.leave(sleeper)
-    body.sleepers[sleeper] = call, verb, args, refusal
+    sleeper.asleep = call, verb, args, refusal
     refusal.line.join(sleeper)
     return refusal.line
 
@@ -231,7 +244,7 @@ def _hold_and_limit(
         verb.hold()
         sleeper.held = verb
     if sleeper.place is not None:
-        until_ns = _time_limit(body, sleeper.place, body.sleepers[sleeper][-1])
+        until_ns = _time_limit(body, sleeper.place, sleeper.asleep[-1])
     if until_ns is not None:
         timed_out = partial(sleeper.wake_because, TIMED_OUT)
         sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
@@ -311,7 +324,7 @@ async def _stopped(
     the process goes on.
     """
     result = GO_ON
-    if body.sleepers[sleeper][-1].mask & WRITABLE:
+    if sleeper.asleep[-1].mask & WRITABLE:
         line.try_again(sleeper)
         result = verb(*args)
         if type(result) is WouldBlock:
@@ -334,16 +347,16 @@ async def _stopped(
 
 async def _until_continued(body: Body, sleeper: Sleeper) -> None:
     """Sleep through a stop.  The process may also be killed in it."""
-    asleep = body.sleepers[sleeper]
+    asleep = sleeper.asleep
     while body.process.state is State.STOPPED:
         refusal = body.process.stop_refusal()
-        body.sleepers[sleeper] = *asleep[:3], refusal
+        sleeper.asleep = *asleep[:3], refusal
         refusal.line.join(sleeper)
         try:
             await body.parking.sleep(sleeper)
         finally:
             refusal.line.leave(sleeper)
-    body.sleepers[sleeper] = asleep
+    sleeper.asleep = asleep
     body.leave_if_over()
 
 
@@ -361,7 +374,8 @@ async def _attend(
     run_handlers(body)
     while body.process.state is State.STOPPED:
         sleeper = body.parking.sleeper(place)
-        body.sleepers[sleeper] = call, verb, args, body.process.stop_refusal()
+        sleeper.asleep = call, verb, args, body.process.stop_refusal()
+        body.sleepers[sleeper] = None
         try:
             await _until_continued(body, sleeper)
         finally:

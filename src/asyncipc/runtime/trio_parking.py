@@ -15,8 +15,9 @@ import outcome
 import trio
 from trio.lowlevel import Abort, RaiseCancelT
 
+from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
-from asyncipc.runtime.parking import Place, Scope, Sleeper
+from asyncipc.runtime.parking import Place, Raised, Scope, Sleeper
 
 
 def _let_go(_: RaiseCancelT) -> Abort:
@@ -51,6 +52,25 @@ class TrioSleeper(Sleeper):
         task = self.task
         if task is not None and task.custom_sleep_data is self:
             _reschedule(task, _WOKEN)
+
+    def serve(self) -> bool | None:
+        # A task that is rescheduled can't be cancelled any more: what the verb
+        # has done in its stead is not lost.
+        task = self.task
+        if task is None or task.custom_sleep_data is not self:
+            return None
+        _, verb, args, refusal = self.asleep
+        try:
+            result = verb(*args)
+        except Exception as error:
+            result = Raised(error)
+        if result is refusal:
+            return False
+        if type(result) is WouldBlock:  # another line's
+            return None
+        self.result = result
+        _reschedule(task, _WOKEN)
+        return True
 
 
 @final
