@@ -25,9 +25,11 @@ from asyncipc.faces.datagram_sockets import (
     create_udp_socket,
     create_unix_datagram_socket,
 )
+from asyncipc.faces.fifo import open_fifo
 from asyncipc.faces.listeners import ListenerChannel, create_tcp_listener, create_unix_listener
 from asyncipc.faces.open_channel import open_channel
 from asyncipc.faces.open_process import PIPE, ChildProcess, open_process
+from asyncipc.faces.signal_receiver import SignalReceiver, open_signal_receiver
 from asyncipc.faces.stream_sockets import (
     SocketChannel,
     connect_tcp,
@@ -52,6 +54,7 @@ __all__ = [
     "ListenerChannel",
     "PipeReceiveChannel",
     "PipeSendChannel",
+    "SignalReceiver",
     "Simulation",
     "SocketChannel",
     "TimeFrozen",
@@ -71,7 +74,9 @@ __all__ = [
     "current_simulation",
     "events",
     "open_channel",
+    "open_fifo",
     "open_process",
+    "open_signal_receiver",
     "posix",
     "run",
     "trio_stream",

@@ -53,7 +53,8 @@ class SignalReceiver:
             posix.signal(*self._former.pop())
 
     def _handle(self, number: int, _: SignalInfo) -> None:
-        self._received.append(number)
+        if number not in self._received:  # what nobody has asked for merges
+            self._received.append(number)
         current().process.signal_came()  # the iterating task may not be the one that handles
 
     def _take(self) -> int | WouldBlock:
@@ -73,8 +74,8 @@ class SignalReceiver:
 def open_signal_receiver(*signals: int) -> SignalReceiver:
     """Handle ``signals`` by iterating over their numbers, in the block's process only.
 
-    Blocks while none has come; cancelled it has taken none.  Standard signals
-    merge while they are pending, as everywhere.  Leaving the block restores
+    Blocks while none has come; cancelled it has taken none.  Of each number one
+    waits at most: signals merge while nobody takes them.  Leaving the block restores
     the former dispositions, without their flags and masks.  Errors: EINVAL for
     SIGKILL, SIGSTOP and what is no signal; TypeError for no signals at all.
     """

@@ -67,15 +67,16 @@ def check_scope(address: Address) -> None:
 
 
 def destination_of(address: Address, family: int, own: str, *, v6only: bool) -> InetName:
-    """Where a socket sends that is told ``address``; a wildcard is the socket's own host.
+    """Where a socket sends that is told ``address``.
 
+    0.0.0.0 is the socket's own host, :: the loopback of its sort.
     EAFNOSUPPORT for another family's, ENETUNREACH for IPv4 if ``v6only``.
     """
     if isinstance(address, bytes) or (family == AF_INET and isinstance(address, Inet6Address)):
         fail(errno.EAFNOSUPPORT)
     host = unmapped(address.host)
     if host == ANY6:
-        host = LOOPBACK6 if is_ipv6(own) else ANY4
+        host = LOOPBACK6 if is_ipv6(own) else LOOPBACK4
     if is_ipv6(host):
         if not is_ipv6(own):
             fail(errno.EAFNOSUPPORT)

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.ip.address import is_broadcast
+from asyncipc.kernel.ip.address import is_broadcast, is_ipv6, unmapped
 from asyncipc.kernel.ip.route import InetName, destination_of, name_of, source_of
 from asyncipc.kernel.sockets.address import Address, InetAddress
 from asyncipc.kernel.sockets.options import SO_BROADCAST
-from asyncipc.kernel.sockets.socket import MSG_DONTROUTE, MSG_DONTWAIT, MSG_NOSIGNAL, SEND_SHUTDOWN
+from asyncipc.kernel.sockets.socket import (
+    AF_INET,
+    MSG_DONTROUTE,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SEND_SHUTDOWN,
+)
 from asyncipc.kernel.udp.inbox import IPV6_EXTRA, datagram_memory
 
 if TYPE_CHECKING:
@@ -90,8 +96,8 @@ def begin(sender: UdpSocket, data: Buffer, address: Address | None) -> Gathering
     """A datagram to ``address``, if the socket may send one there now (udp_sendmsg's order)."""
     if address is None:
         fail(errno.EDESTADDRREQ)
-    if address is not sender.peer and not isinstance(address, bytes) and not address.port:
-        fail(errno.EINVAL)
+    if not isinstance(address, bytes) and not address.port:
+        _check_port_zero(sender, address)
     destination, source = ends(sender, address)
     if len(data) > longest(destination):
         fail(errno.EMSGSIZE)
@@ -100,6 +106,17 @@ def begin(sender: UdpSocket, data: Buffer, address: Address | None) -> Gathering
     if sender.shut & SEND_SHUTDOWN:
         fail(errno.EPIPE)
     return Gathering(source, destination)
+
+
+def _check_port_zero(sender: UdpSocket, address: Address) -> None:
+    """EINVAL; but a connected socket is not asked for its port, unless it is an
+    IPv6 one that hands a mapped address on to IPv4 (udpv6_sendmsg).
+    """
+    handed_on = sender.family != AF_INET and not is_ipv6(unmapped(address.host))
+    if handed_on and sender.v6only:
+        fail(errno.ENETUNREACH)
+    if handed_on or address is not sender.peer:
+        fail(errno.EINVAL)
 
 
 def ends(sender: UdpSocket, address: Address) -> tuple[InetName, InetName]:
