@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from asyncipc.kernel.console import Console
@@ -331,3 +333,33 @@ def test_who_is_not_root_signals_its_own_only(kernel: Kernel, parent: Process) -
     other.uid = 1000
     kernel.kill(child, -1, SIGTERM)
     assert (parent.alive, child.alive, other.alive) == (True, True, False)
+
+
+def test_waiting_costs_no_more_among_many_living_children() -> None:
+    """A server with thousands of children asks for one at a time: only news is looked at."""
+    kernel = Kernel(processes_max=2100)
+    parent = kernel.first_process("parent", Console(kernel, lambda data: None))
+    children = [kernel.fork(parent, "child") for _ in range(2000)]
+    looked: list[int] = []
+
+    class Counted(dict[int, Process]):
+        def values(self) -> Any:
+            looked.append(len(self))
+            return super().values()
+
+    parent.children = Counted(parent.children)
+    for child in (children[1500], children[3], children[700]):
+        kernel.end(child, 0)
+    told = [kernel.waitpid(parent, -1, 0) for _ in range(3)]
+    assert told == [(children[index].pid, 0) for index in (3, 700, 1500)]
+    assert not looked
+
+
+def test_news_that_has_passed_is_not_told(kernel: Kernel, parent: Process) -> None:
+    first, second = (kernel.fork(parent, "child") for _ in range(2))
+    kernel.signal(first, SIGSTOP)
+    kernel.end(first, 5 << 8)
+    kernel.end(second, 0)
+    assert kernel.waitpid(parent, second.pid, 0) == (second.pid, 0)
+    assert kernel.waitpid(parent, -1, WUNTRACED) == (first.pid, 5 << 8)
+    assert failure(kernel.waitpid, parent, -1, WUNTRACED) == "ECHILD"

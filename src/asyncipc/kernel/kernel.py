@@ -185,7 +185,7 @@ class Kernel:
             self.reap(process)
         if not ignored:
             self.delivery.deliver(parent, info)
-        parent.child_has_news()
+        parent.child_has_news(process)
 
     def _new_process(self, name: str, table: DescriptorTable) -> Process:
         self._last_pid += 1
@@ -200,8 +200,7 @@ class Kernel:
     def _adopt(self, parent: Process, child: Process) -> None:
         if child.parent is not None:
             del child.parent.children[child.pid]
-        child.parent = parent
-        parent.children[child.pid] = child
+        parent.take_child(child)
         if child.state is State.ZOMBIE:
             self._report_end(child)
 

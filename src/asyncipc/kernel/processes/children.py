@@ -62,14 +62,11 @@ def waitpid(
     """
     if options & ~WAITPID_OPTIONS:
         fail(errno.EINVAL)
-    any_meant = False
-    for child in _children_meant(process, pid):
-        any_meant = True
+    for child in _with_news(process, pid):
         told = _news(kernel, child, options | WEXITED)
         if told is not None:
             return child.pid, told[0]
-    if not any_meant:
-        fail(errno.ECHILD)
+    _demand_one(_children_meant(process, pid))
     return (0, 0) if options & WNOHANG else process.child_refusal()
 
 
@@ -79,28 +76,44 @@ def waitid(
     """waitid(2): the same as a SIGCHLD's info; with WNOWAIT the news stays news."""
     if options & ~WAITID_OPTIONS or not options & EVENTS:
         fail(errno.EINVAL)
-    any_meant = False
-    for child in _children_named(process, kind, number):
-        any_meant = True
+    pid = _pid_of(process, kind, number)
+    for child in _with_news(process, pid):
         told = _news(kernel, child, options)
         if told is not None:
             return told[1]
-    if not any_meant:
-        fail(errno.ECHILD)
+    _demand_one(_children_meant(process, pid))
     return None if options & WNOHANG else process.child_refusal()
 
 
-def _children_named(process: Process, kind: int, number: int) -> Iterator[Process]:
-    """The children that waitid means."""
+def _pid_of(process: Process, kind: int, number: int) -> int:
+    """What waitid means, in the words of waitpid."""
     if kind == P_PIDFD:
         raise Unsupported("asyncipc does not model pidfds (P_PIDFD)")
     if kind == P_ALL:
-        return _children_meant(process, -1)
+        return -1
     if kind == P_PID and number > 0:
-        return _children_meant(process, number)
+        return number
+    if kind == P_PGID and number == 1:
+        fail(errno.ECHILD)  # init's group; to waitpid it would be all children
     if kind == P_PGID and number >= 0:
-        return _members(process, number or process.group)
+        return -number
     fail(errno.EINVAL)
+
+
+def _with_news(process: Process, pid: int) -> Iterator[Process]:
+    """The children that are meant and have news, in order of birth."""
+    if pid > 0:
+        return (child for child in _children_meant(process, pid) if child.has_news)
+    if pid == -1:
+        return process.children_with_news()
+    group = -pid if pid else process.group
+    return (child for child in process.children_with_news() if child.group == group)
+
+
+def _demand_one(children: Iterator[Process]) -> None:
+    """ECHILD if nobody is meant at all."""
+    if next(children, None) is None:
+        fail(errno.ECHILD)
 
 
 def _children_meant(process: Process, pid: int) -> Iterator[Process]:
@@ -110,11 +123,8 @@ def _children_meant(process: Process, pid: int) -> Iterator[Process]:
         return iter([children[pid]] if pid in children else [])
     if pid == -1:
         return iter(children.values())
-    return _members(process, -pid if pid else process.group)
-
-
-def _members(process: Process, group: int) -> Iterator[Process]:
-    return (child for child in process.children.values() if child.group == group)
+    group = -pid if pid else process.group
+    return (child for child in children.values() if child.group == group)
 
 
 def _news(kernel: Kernel, child: Process, options: int) -> tuple[int, SignalInfo] | None:

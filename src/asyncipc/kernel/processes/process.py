@@ -11,6 +11,7 @@ its parent to ask; REAPED is gone.
 from __future__ import annotations
 
 import enum
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Protocol, final
 
 from asyncipc.kernel.readiness import READABLE
@@ -27,7 +28,7 @@ from asyncipc.kernel.signals.state import Pending, Thread
 from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from asyncipc.kernel.descriptors import DescriptorTable
     from asyncipc.kernel.files.namespace import Directory
@@ -97,9 +98,12 @@ class Process:
         "main",
         "name",
         "news",
+        "newsworthy",
         "parent",
         "pending",
         "pid",
+        "place",
+        "places",
         "session",
         "signal_refusal",
         "signals",
@@ -123,6 +127,9 @@ class Process:
         self.table = table
         self.parent: Process | None = None
         self.children: dict[int, Process] = {}
+        self.place = 0  # among its parent's children
+        self.places = 0
+        self.newsworthy: list[tuple[int, Process]] | None = None  # a heap of children by place
         self.group = pid
         self.session = pid
         self.executed = False
@@ -193,7 +200,35 @@ class Process:
             self.wait_refusal = WouldBlock(Watch((self.waits,)), self, READABLE)
         return self.wait_refusal
 
-    def child_has_news(self) -> None:
+    def take_child(self, child: Process) -> None:
+        """``child`` is the youngest now, be it adopted."""
+        self.places += 1
+        child.place = self.places
+        child.parent = self
+        self.children[child.pid] = child
+
+    def children_with_news(self) -> Iterator[Process]:
+        """Those whose end, stop or continuation nobody has been told of, in order of birth.
+
+        The first costs little, however many children there are.
+        """
+        heap = self.newsworthy
+        while heap and not (heap[0][1].has_news and heap[0][1].parent is self):
+            heappop(heap)
+        if heap:
+            yield heap[0][1]
+            for place, child in sorted(dict(heap).items())[1:]:
+                if child.place == place and child.has_news and child.parent is self:
+                    yield child
+
+    @property
+    def has_news(self) -> bool:
+        return self.state is State.ZOMBIE or self.news is not None
+
+    def child_has_news(self, child: Process) -> None:
+        if self.newsworthy is None:
+            self.newsworthy = []
+        heappush(self.newsworthy, (child.place, child))
         if self.waits is not None:
             self.waits.notify()
 

@@ -210,7 +210,7 @@ class Delivery:
             return
         if not parent.action(SIGCHLD).flags & SA_NOCLDSTOP:
             self.deliver(parent, SignalInfo(SIGCHLD, code, process.pid, process.uid, signal))
-        parent.child_has_news()
+        parent.child_has_news(process)
 
 
 def _may_signal(sender: Process, target: Process, signal: int) -> bool:
