@@ -255,12 +255,28 @@ def test_the_open_file_keeps_the_flags_that_are_not_for_the_open_alone(machine: 
     assert end.flags == O_RDWR | O_APPEND | O_LARGEFILE
 
 
-@pytest.mark.parametrize("flags", [O_RDWR | O_DIRECT, O_RDONLY | O_DIRECT, 3])
-def test_packet_mode_and_a_fourth_access_mode_cannot_be_opened(
+def test_a_fourth_access_mode_cannot_be_opened(machine: Machine) -> None:
+    assert failure(machine.opening(3)) == "EINVAL"
+    assert machine.node.pipe is None
+
+
+@pytest.mark.parametrize("flags", [O_RDWR, O_RDONLY | O_NONBLOCK])
+def test_an_open_in_packet_mode_is_refused_when_it_has_opened_and_closes_again(
     machine: Machine, flags: int
 ) -> None:
-    assert failure(machine.opening(flags)) == "EINVAL"
-    assert machine.node.pipe is None
+    assert failure(machine.opening(flags | O_DIRECT)) == "EINVAL"
+    pipe = machine.node.pipe
+    assert pipe is not None
+    assert pipe.readers == pipe.writers == ()
+
+
+def test_an_open_in_packet_mode_that_is_refused_has_released_who_waited(machine: Machine) -> None:
+    opening, waiter = machine.sleep_in_open(O_RDONLY)
+    assert failure(machine.opening(O_WRONLY | O_NONBLOCK | O_DIRECT)) == "EINVAL"
+    assert waiter.wakes == 1
+    end = opening()
+    assert isinstance(end, PipeEnd)
+    assert end.poll() == HUP
 
 
 def test_packet_mode_can_be_set_later(machine: Machine) -> None:

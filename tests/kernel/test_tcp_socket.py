@@ -278,6 +278,18 @@ class TestData:
         assert client.send(b"plain again", 0) == 11
         assert server.unread() == 11
 
+    def test_two_corks_that_push_each_other_send_each_byte_once(
+        self, pair: tuple[TcpSocket, TcpSocket]
+    ) -> None:
+        client, server = pair
+        client.send(b"abc", MSG_MORE)
+        server.send(b"xyz", MSG_MORE)
+        client.send(b"d", 0)
+        assert server.recv(10, 0) == b"abcd"
+        assert client.recv(10, 0) == b"xyz"
+        assert refused(server.recv, 10, 0)
+        assert refused(client.recv, 10, 0)
+
     def test_cork_lets_whole_segments_go(self, pair: tuple[TcpSocket, TcpSocket]) -> None:
         client, server = pair
         client.setsockopt(IPPROTO_TCP, TCP_CORK, 1)

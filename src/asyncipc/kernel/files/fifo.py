@@ -14,7 +14,7 @@ Laws (fifo_open in fs/pipe.c):
 from __future__ import annotations
 
 import errno
-from typing import Final, final
+from typing import Final, NoReturn, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.files.namespace import O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC, Directory
@@ -44,9 +44,9 @@ KINDS: Final = (ReadEnd, WriteEnd, PipeEnd)
 
 
 def open_end(kernel: Home, node: FifoNode, flags: int) -> PipeEnd:
-    """An end of a FIFO, which counts from now on.  ENXIO, EINVAL."""
+    """An end of a FIFO, which counts from now on.  ENXIO, EINVAL (access mode)."""
     access = flags & O_ACCMODE
-    if access > O_RDWR or flags & O_DIRECT:
+    if access > O_RDWR:
         fail(errno.EINVAL)
     pipe = node.pipe
     if access == O_WRONLY and flags & O_NONBLOCK and (pipe is None or not pipe.readers):
@@ -93,7 +93,7 @@ class Opening(OpenFile):
         if end is None:
             end = self._end = self._begin()
         if end.paired or end.flags & O_NONBLOCK:
-            return end
+            return end if not end.flags & O_DIRECT else self._undo()
         node = end.pipe.node
         assert node is not None
         return node.opening_refusal()
@@ -105,6 +105,12 @@ class Opening(OpenFile):
         if isinstance(node, Directory):
             raise Unsupported("asyncipc does not model open() of a directory: use listdir")
         fail(errno.ENXIO, "a UNIX socket is reached with connect(), not with open()")
+
+    def _undo(self) -> NoReturn:
+        """O_DIRECT is for who has opened, and is refused then (do_dentry_open)."""
+        self.release()
+        self._end = None
+        fail(errno.EINVAL)
 
     def release(self) -> None:
         if self._end is not None and not self._end.holders:

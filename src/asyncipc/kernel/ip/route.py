@@ -43,6 +43,11 @@ def shown(host: str, port: int, family: int) -> Address:
     return InetAddress(host, port) if family == AF_INET else Inet6Address(mapped(host), port)
 
 
+def anywhere(family: int) -> str:
+    """The host of a socket that was given none."""
+    return ANY4 if family == AF_INET else ANY6
+
+
 def bindable(inet: Inet, address: Address, family: int, *, v6only: bool) -> tuple[str, int]:
     """Host, unmapped, and port that a socket may be bound to.
 

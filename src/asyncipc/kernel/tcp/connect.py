@@ -52,10 +52,12 @@ def bind(socket: TcpSocket, process: Process, address: Address) -> None:
     if socket.state != State.CLOSE or socket.holds_port:
         fail(errno.EINVAL)
     socket.uid = process.uid
+    socket.local = InetAddress(NOWHERE[socket.family].host, socket.local.port)  # even if it fails
     found = inet.tcp.bind(socket, host, number, socket.kernel.timers.now())
     socket.local = InetAddress(host, found)
     socket.holds_port = True
-    socket.locks = (0 if is_wildcard(host) else ADDRESS_LOCK) | (PORT_LOCK if number else 0)
+    anywhere = host == NOWHERE[socket.family].host
+    socket.locks = (0 if anywhere else ADDRESS_LOCK) | (PORT_LOCK if number else 0)
     if socket.family == AF_INET6 and is_ipv6(host) and not is_wildcard(host):
         ip_options(socket).keep_to_v6()
 
@@ -80,8 +82,8 @@ def listen(socket: TcpSocket, process: Process, backlog: int) -> None:
 def connect(socket: TcpSocket, process: Process, address: Address | None) -> WouldBlock | None:
     """The first call begins; later ones, and the retries of one that sleeps, look how far it is."""
     if address is None:
+        socket.dissolved, socket.phase = True, Phase.UNCONNECTED
         disconnect(socket)
-        socket.phase = Phase.UNCONNECTED
         return None
     error = errno.EALREADY
     if socket.phase is Phase.CONNECTED:
@@ -108,16 +110,18 @@ def connect(socket: TcpSocket, process: Process, address: Address | None) -> Wou
 def _begin(socket: TcpSocket, process: Process, address: Address) -> None:
     """tcp_v4_connect: addresses, a port, a SYN."""
     queue = socket._write_queue
-    if queue is not None and queue.serving:  # it slept, and another task dissolved it
-        fail(socket.take_error() or errno.EPIPE)
+    if queue is not None and queue.serving:  # it slept, and another task ended it
+        fail(errno.EPIPE if socket.dissolved else socket.take_error() or errno.ECONNABORTED)
     if socket.state != State.CLOSE:
         fail(errno.EISCONN)
     own = socket.local.host
     remote = destination(own_form(socket.family, address), own, v6only=socket.v6only)
     inet, now = socket.kernel.inet, socket.kernel.timers.now()
     host = inet.source_for(remote.host)
+    if is_ipv6(host) and not is_ipv6(own):  # a mapped source (ip6_dst_lookup_tail)
+        fail(errno.EAFNOSUPPORT)
     if not is_wildcard(own):
-        if is_ipv6(own) != is_ipv6(host):
+        if is_ipv6(own) and not is_ipv6(host):
             fail(errno.ENETUNREACH)
         host = own
     if socket.holds_port:
@@ -129,7 +133,7 @@ def _begin(socket: TcpSocket, process: Process, address: Address) -> None:
         socket.holds_port = True
     socket.local, socket.remote = InetAddress(host, number), remote
     socket.phase, socket.state = Phase.CONNECTING, State.SYN_SENT
-    socket.error, socket.fin_seen = 0, False
+    socket.error, socket.fin_seen, socket.dissolved = 0, False, False
     socket.transport = DirectTransport(socket)
     socket.transport.connect()
 
@@ -140,9 +144,9 @@ def disconnect(socket: TcpSocket) -> None:
     if former == State.LISTEN:
         stop_listening(socket)
     elif former != State.CLOSE:
-        abandon(socket)
         if former in RESET_ON_ABORT or former == State.SYN_SENT:
-            socket.error = errno.ECONNRESET
+            socket.error = errno.ECONNRESET  # first: who is woken may look at once
+        abandon(socket)
     socket.shut = 0
     socket.fin_seen = False
     socket.remote = None
@@ -159,8 +163,8 @@ def shutdown(socket: TcpSocket, how: int) -> None:
         begun = state in HANDSHAKE or state == State.CLOSE
         socket.phase = Phase.DISCONNECTING if begun else Phase.CONNECTED
     if state == State.SYN_SENT or (state == State.LISTEN and how & RCV_SHUTDOWN):
-        disconnect(socket)
         socket.phase = Phase.UNCONNECTED
+        disconnect(socket)
         return
     if state != State.LISTEN:
         socket.shut |= how

@@ -1,8 +1,8 @@
 """The cork: small data that is held back, tcp(7) TCP_CORK and MSG_MORE.
 
 Only what fills segments goes out; the rest waits for the cork to be taken
-out (or a send without MSG_MORE), for TCP_NODELAY to be set, for the FIN, or
-for 200 ms to be over.
+out (or a send without MSG_MORE), for TCP_NODELAY to be set, for the FIN, or for 200 ms
+to be over; MSG_MORE, but not TCP_CORK, also for whatever comes from the peer.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ CEILING_NS: Final = 200_000_000
 class Cork:
     """``firm``: TCP_CORK is on; else the cork is that of one MSG_MORE."""
 
-    __slots__ = ("_held", "_timer", "_timers", "_transport", "firm")
+    __slots__ = ("_held", "_pushing", "_timer", "_timers", "_transport", "firm")
 
     def __init__(self, transport: Transport, timers: Timers, *, firm: bool) -> None:
         self._transport = transport
         self._timers = timers
         self._held = ByteQueue()
         self._timer: Timer | None = None
+        self._pushing = False
         self.firm = firm
 
     @property
@@ -51,12 +52,16 @@ class Cork:
 
     def flush(self) -> bool:
         """Let everything go; is nothing left?"""
+        if self._pushing:  # what goes out has let the peer's go, and that has come here
+            return False
+        self._pushing = True
         while self._held.size:
             data = self._held.peek(self._transport.segment_max)
             moved = self._transport.put(data, 0)
             if not moved:
                 break
             self._held.take(moved)
+        self._pushing = False
         self._set_ceiling()
         return not self._held.size
 
@@ -69,7 +74,7 @@ class Cork:
     def _push(self) -> bool:
         """Let whole segments go; did all of them?"""
         segment = self._transport.segment_max
-        while self._held.size >= segment:
+        while self._held.size >= segment and not self._pushing:
             moved = self._transport.put(self._held.peek(segment), 0)
             if not moved:
                 return False

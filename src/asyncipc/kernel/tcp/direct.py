@@ -25,8 +25,11 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.kernel.buffers import Buffer, ByteQueue, as_bytes, part_of
 from asyncipc.kernel.openfile import UNBOUNDED
 from asyncipc.kernel.sockets.options import SECOND
+from asyncipc.kernel.sockets.socket import SEND_SHUTDOWN
+from asyncipc.kernel.tcp.ends import finish
 from asyncipc.kernel.tcp.listener import admit, listener_for, offer
 from asyncipc.kernel.tcp.options import TCP_MAXSEG, TCP_SYNCNT
+from asyncipc.kernel.tcp.send import push_on_arrival
 
 if TYPE_CHECKING:
     from asyncipc.kernel.tcp.socket import TcpSocket
@@ -68,6 +71,8 @@ class DirectTransport:
             socket.widen()
             self._pair(self)
             socket.established()
+            if socket.shut & SEND_SHUTDOWN:  # before connect(2), which forgets it otherwise
+                finish(socket)
             return
         listening = listener_for(socket)
         if listening is None:
@@ -127,6 +132,8 @@ class DirectTransport:
         queue = target._read_queue
         if queue is not None:
             queue.notify()
+        if target.cork is not None:
+            push_on_arrival(target)
         return size
 
     def _put_first(self, data: Buffer, done: int) -> int:
@@ -148,10 +155,17 @@ class DirectTransport:
         self.socket.peer_reset()
 
     def put_urgent(self, data: Buffer, done: int) -> int:
-        size = len(data) - done
+        peer = self.peer
+        if peer is None:
+            return self.put(data, done)
+        target = peer.socket  # whose reader must not be served before the mark stands
+        queue, target._read_queue = target._read_queue, None
         moved = self.put(data, done)
-        if moved and moved == size and self.peer is not None:
-            self.peer.socket.urge(as_bytes(data)[-1:])
+        target._read_queue = queue
+        if moved and moved == len(data) - done and self.peer is not None:
+            target.urge(as_bytes(data)[-1:])
+        elif queue is not None:
+            queue.notify()
         return moved
 
     def taken(self) -> None:
@@ -190,6 +204,7 @@ class DirectTransport:
         if peer is not None:
             peer.socket.peer_finished()
             self.socket.finish_acknowledged()
+            push_on_arrival(peer.socket)
         else:  # the peer's time in FIN-WAIT-2 is over: nobody knows the connection
             self.socket.peer_reset()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, final
 from asyncipc.kernel.sockets import options as opt
 from asyncipc.kernel.sockets.listener import Backlog
 from asyncipc.kernel.tcp import options as tcp_options
+from asyncipc.kernel.tcp.ends import ADDRESS_LOCK
 from asyncipc.kernel.tcp.options import TCP_DEFER_ACCEPT
 from asyncipc.kernel.tcp.states import Phase, State
 
@@ -71,6 +72,7 @@ def admit(listening: TcpSocket, client: TcpSocket) -> TcpSocket | None:
     made.local, made.remote = client.remote, client.local
     made.state, made.phase = State.SYN_RECV, Phase.CONNECTED
     made.uid = listening.uid
+    made.locks = listening.locks & ADDRESS_LOCK
     if listening.options is not opt.UNCHANGED:
         made.options = listening.options.copy()
     if listening.tcp is not tcp_options.UNCHANGED:

@@ -55,12 +55,20 @@ def check_bindable(family: int, host: str, *, v6only: bool) -> None:
 
 
 def destination(address: InetAddress, own_host: str, *, v6only: bool) -> InetAddress:
-    """Who is meant by connect(2): a wildcard is the loopback.  ENETUNREACH."""
+    """Who is meant by connect(2).  ENETUNREACH.
+
+    :: is the loopback; 0.0.0.0 is the socket's own address, if it has one
+    (ip_route_output_key: without a destination it is the source).
+    """
     host, port = address
+    if v6only and not is_ipv6(host):
+        fail(errno.ENETUNREACH)
+    if host == ANY4 and not is_wildcard(own_host) and not is_ipv6(own_host):
+        return InetAddress(own_host, port)
     if is_wildcard(host):
         loopback = LOOPBACK6 if is_ipv6(host) and is_ipv6(own_host) else LOOPBACK4
         return InetAddress(loopback, port)
-    if is_multicast(host) or is_broadcast(host) or (v6only and not is_ipv6(host)):
+    if is_multicast(host) or is_broadcast(host):
         fail(errno.ENETUNREACH)
     return address
 

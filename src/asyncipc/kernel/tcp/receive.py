@@ -42,7 +42,7 @@ def receive(socket: TcpSocket, size: int, flags: int) -> bytes | WouldBlock:
     unread = readable(socket)
     if buffer is None or not unread:
         _pass_mark(socket, flags)
-        return socket.nothing_to_receive()
+        return nothing_to_receive(socket)
     if queue is not None and queue.barred:
         return queue.refusal
     if unread < _target(socket, size, flags):
@@ -57,6 +57,27 @@ def receive(socket: TcpSocket, size: int, flags: int) -> bytes | WouldBlock:
         return b""
     _pass_mark(socket, flags)
     return _take(socket, size)
+
+
+def nothing_to_receive(socket: TcpSocket) -> bytes | WouldBlock:
+    """No byte is there: the end of the stream, an error, or wait."""
+    state = socket.state
+    if state == State.ESTABLISHED and not socket.shut:
+        return socket.read_queue().refusal
+    if state == State.LISTEN:
+        fail(errno.ENOTCONN)
+    queue = socket._read_queue
+    if socket.dissolved and queue is not None and queue.serving:  # while it slept
+        fail(errno.EPIPE)
+    if socket.fin_seen:
+        return b""
+    if socket.error:
+        fail(socket.take_error())
+    if socket.shut & RCV_SHUTDOWN:
+        return b""
+    if state == State.CLOSE:
+        fail(errno.ENOTCONN)
+    return socket.read_queue().refusal
 
 
 def discard(socket: TcpSocket, size: int, flags: int) -> int | WouldBlock:
@@ -79,12 +100,17 @@ def is_inline(socket: TcpSocket) -> bool:
 
 
 def receive_urgent(socket: TcpSocket, size: int, flags: int) -> bytes | WouldBlock:
-    """recv(2) with MSG_OOB: the urgent byte, once.  EINVAL if there is none."""
+    """recv(2) with MSG_OOB: the urgent byte, once.
+
+    EINVAL if there is none, ENOTCONN if the connection is over without a FIN.
+    """
     mark = socket.urgent
     if socket.state == State.LISTEN:
         fail(errno.ENOTCONN)
     if mark is None or mark.taken or is_inline(socket):
         fail(errno.EINVAL)
+    if socket.state == State.CLOSE and not socket.fin_seen:
+        fail(errno.ENOTCONN)
     if not flags & MSG_PEEK:
         mark.taken = True
     return mark.byte if size else b""

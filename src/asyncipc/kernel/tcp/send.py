@@ -76,6 +76,14 @@ def uncork_if_empty(socket: TcpSocket) -> None:
         socket.cork, socket.outlet = None, socket.transport
 
 
+def push_on_arrival(socket: TcpSocket) -> None:
+    """Whatever comes from the peer lets go what only MSG_MORE holds back (tcp_data_snd_check)."""
+    cork = socket.cork
+    if cork is not None and not cork.firm:
+        cork.flush()
+        uncork_if_empty(socket)
+
+
 def apply_cork(socket: TcpSocket) -> None:
     """TCP_CORK was set, or the connection stands: as the option says."""
     firm = bool(socket.tcp.value(TCP_CORK))

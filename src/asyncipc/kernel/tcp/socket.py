@@ -50,7 +50,7 @@ from asyncipc.kernel.tcp import options as tcp_options
 from asyncipc.kernel.tcp import poll as tcp_poll
 from asyncipc.kernel.tcp.listener import complete
 from asyncipc.kernel.tcp.names import NOWHERE, shown
-from asyncipc.kernel.tcp.receive import discard, is_inline, receive
+from asyncipc.kernel.tcp.receive import discard, is_inline, nothing_to_receive, receive
 from asyncipc.kernel.tcp.send import apply_cork, send_unusually
 from asyncipc.kernel.tcp.settings import get_option, set_option
 from asyncipc.kernel.tcp.states import (
@@ -86,13 +86,14 @@ class TcpSocket(Socket):
     plain send may use it.  ``fin_seen``: no byte will come any more.
     ``holds_port``: is it a tenant?  ``locks``: what the program has chosen of
     the name.  ``orphan``: the program has closed it.  ``parent``: the listener,
-    while TCP_DEFER_ACCEPT waits for data.
+    while TCP_DEFER_ACCEPT waits for data.  ``dissolved``: connect(2) to AF_UNSPEC
+    was last; a call that slept meanwhile gets EPIPE (sk_disconnects).
     """
 
     __slots__ = (
-        "buffer", "cork", "family", "fin_seen", "holds_port", "ip", "listener", "local", "locks",
-        "orphan", "outlet", "parent", "phase", "remote", "state", "tcp", "transport", "uid",
-        "urgent", "whole_max",
+        "buffer", "cork", "dissolved", "family", "fin_seen", "holds_port", "ip", "listener",
+        "local", "locks", "orphan", "outlet", "parent", "phase", "remote", "state", "tcp",
+        "transport", "uid", "urgent", "whole_max",
     )  # fmt: skip
 
     is_stream = True
@@ -120,6 +121,7 @@ class TcpSocket(Socket):
         self.urgent: UrgentMark | None = None
         self.fin_seen = False
         self.orphan = False
+        self.dissolved = False
         self.whole_max = SNDBUF_START // 2
 
     # -- names and connections
@@ -231,7 +233,7 @@ class TcpSocket(Socket):
         buffer, queue = self.buffer, self._read_queue
         if buffer is None or not buffer.size:
             if queue is None or self.outlet is None or self.shut:
-                return self.nothing_to_receive()
+                return nothing_to_receive(self)
             return queue.refusal  # established: the hot path of every blocked reader
         if self.urgent is not None or self.options.receive_low_water > 1:
             return receive(self, size, 0)
@@ -241,21 +243,6 @@ class TcpSocket(Socket):
         if self.transport is not None:
             self.transport.taken()
         return data
-
-    def nothing_to_receive(self) -> bytes | WouldBlock:
-        if self.state == State.ESTABLISHED and not self.shut:
-            return self.read_queue().refusal
-        if self.state == State.LISTEN:
-            fail(errno.ENOTCONN)
-        if self.fin_seen:
-            return b""
-        if self.error:
-            fail(self.take_error())
-        if self.shut & RCV_SHUTDOWN:
-            return b""
-        if self.state == State.CLOSE:
-            fail(errno.ENOTCONN)
-        return self.read_queue().refusal
 
     def open_inbox(self) -> ByteQueue:
         """Data comes for the first time, or again."""
@@ -302,6 +289,7 @@ class TcpSocket(Socket):
 
     def finish_acknowledged(self) -> None:
         tcp_ends.move(self, AFTER_ACKNOWLEDGEMENT)
+        tcp_ends.refuse_data_if_done(self)
 
     def peer_reset(self) -> None:
         tcp_ends.reset(self)

@@ -108,7 +108,7 @@ def begin(sender: UdpSocket, data: Buffer, address: Address | None) -> Gathering
     return Gathering(source, destination)
 
 
-def _check_port_zero(sender: UdpSocket, address: Address) -> None:
+def _check_port_zero(sender: UdpSocket, address: InetName) -> None:
     """EINVAL; but a connected socket is not asked for its port, unless it is an
     IPv6 one that hands a mapped address on to IPv4 (udpv6_sendmsg).
     """

@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.ip.address import (
-    ANY4,
     ANY6,
     PRIVILEGED_PORTS,
     is_ipv6,
     is_wildcard,
 )
 from asyncipc.kernel.ip.options import IPPROTO_UDP
-from asyncipc.kernel.ip.route import InetName, bindable, check_scope, shown
+from asyncipc.kernel.ip.route import InetName, anywhere, bindable, check_scope, shown
 from asyncipc.kernel.openfile import O_NONBLOCK, Home
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.sockets.address import Address
@@ -69,19 +68,9 @@ class UdpSocket(Socket):
     """
 
     __slots__ = (
-        "family",
-        "fixed_host",
-        "fixed_port",
-        "gathering",
-        "host",
-        "inbox",
-        "peer",
-        "port",
-        "ports",
-        "udp",
-        "uid",
-        "way",
-    )
+        "family", "fixed_host", "fixed_port", "gathering", "host", "inbox", "peer", "port",
+        "ports", "udp", "uid", "way",
+    )  # fmt: skip
 
     kind = SOCK_DGRAM
     protocol = IPPROTO_UDP
@@ -90,7 +79,7 @@ class UdpSocket(Socket):
         super().__init__(kernel, flags)
         self.family = family
         self.ports = kernel.inet.udp
-        self.host = ANY4 if family == AF_INET else ANY6
+        self.host = anywhere(family)
         self.port = 0
         self.fixed_host = self.fixed_port = False
         self.peer: InetName | None = None
@@ -109,12 +98,12 @@ class UdpSocket(Socket):
             fail(errno.EACCES)
         if self.port:
             fail(errno.EINVAL)
-        self.uid = process.uid
+        self.uid, self.host = process.uid, anywhere(self.family)  # for good if it fails
         self.port = self.ports.bind(self, host, port)
         self.host = host
         if is_ipv6(host) and host != ANY6:
             self.own().ip.keep_to_v6()
-        self.fixed_host, self.fixed_port = not is_wildcard(host), port != 0
+        self.fixed_host, self.fixed_port = host != anywhere(self.family), port != 0
 
     def _autobind(self) -> None:
         """The first call that needs a port gets one.  EAGAIN if all are taken."""
@@ -155,7 +144,7 @@ class UdpSocket(Socket):
             self.ports.unbind(self)
             self.port = 0
         if not self.fixed_host:
-            self.host = ANY4 if self.family == AF_INET else ANY6
+            self.host = anywhere(self.family)
         if self.port:
             self.ports.rebind(self)
 
