@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -14,7 +14,9 @@ import pytest
 import asyncipc
 from asyncipc import posix
 from asyncipc.kernel.readiness import IN, OUT
+from asyncipc.kernel.waitqueue import WaitQueue
 from asyncipc.runtime.report import HINT_COLUMNS, BlockedReport, BlockedTask
+from asyncipc.runtime.shown_call import shown_call
 
 Run = Callable[..., Any]
 
@@ -154,7 +156,7 @@ def test_poll_waits_for_readiness_whatever_it_asks_for(run: Run, events: int) ->
         posix.close(b)
 
     (task,) = deadlock(run, main).tasks
-    assert task.call == "poll(...)"
+    assert task.call == f"poll([(3, {events})])"
     assert task.waits_for == "readiness of socket:[2]"
     assert task.wakers == ((2, 4),)
 
@@ -184,6 +186,107 @@ def test_a_read_waits_for_data_and_a_write_for_room(run: Run) -> None:
     writer, reader = deadlock(run, main).tasks
     assert (writer.waits_for, writer.writes) == ("room in pipe:[2]", True)
     assert (reader.waits_for, reader.writes) == ("data in pipe:[4]", False)
+
+
+def test_who_accepts_waits_for_a_connection(run: Run) -> None:
+    async def main() -> None:
+        listener = posix.socket(socket.AF_INET, socket.SOCK_STREAM)
+        posix.listen(listener)
+        posix.fork(posix.accept4, listener)
+        await posix.accept(listener)
+
+    report = deadlock(run, main)
+    assert [task.call for task in report.tasks] == ["accept(3)", "accept4(3)"]
+    assert {task.waits_for for task in report.tasks} == {"a connection at socket:[2]"}
+    assert not report.hints
+
+
+async def opens(path: str) -> None:
+    posix.mkfifo(path)
+    await posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC)
+
+
+async def connects(name: str | bytes) -> None:
+    posix.bind(listener := posix.socket(socket.AF_UNIX, socket.SOCK_STREAM), name)
+    posix.listen(listener, 0)
+    for _ in range(3):
+        await posix.connect(posix.socket(socket.AF_UNIX, socket.SOCK_STREAM), name)
+
+
+async def sends_to(name: str | bytes) -> None:
+    posix.bind(posix.socket(socket.AF_UNIX, socket.SOCK_DGRAM), name)
+    for _ in range(30):
+        await posix.sendto(posix.socket(socket.AF_UNIX, socket.SOCK_DGRAM), b"xx", name)
+
+
+@pytest.mark.parametrize(
+    ("shown", "program", "args"),
+    [
+        ("openat('/tmp/f', O_WRONLY)", opens, ("/tmp/f",)),
+        (f"openat('/tmp/{'x' * 35}'..., O_WRONLY)", opens, ("/tmp/" + "x" * 200,)),
+        ("connect(5, '/tmp/s')", connects, ("/tmp/s",)),
+        (r"connect(5, b'\x00name')", connects, (b"\0name",)),
+        (r"sendto(15, 2 bytes, 0, b'\x00name')", sends_to, (b"\0name",)),
+        ("rt_sigtimedwait([10, 12])", posix.sigwait, ([12, 10],)),
+        ("rt_sigsuspend([10])", posix.sigsuspend, ([10],)),
+        ("rt_sigsuspend([])", posix.sigsuspend, ([],)),
+        ("pause()", posix.pause, ()),
+        ("nanosleep(inf)", posix.nanosleep, (float("inf"),)),
+        ("poll([])", posix.poll, ([],)),
+        ("poll([(0, 2), (1, 2)])", posix.poll, ([(0, 2), (1, 2)],)),
+        ("poll([(0, 2), (0, 2), (0, 2), (0, 2), (0, 2), ...])", posix.poll, ([(0, 2)] * 9,)),
+        ("select([], [], [0, 1])", posix.select, ([], [], [0, 1])),
+    ],
+)
+def test_a_call_is_shown_with_its_arguments_in_short(
+    run: Run, shown: str, program: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    async def main() -> None:
+        await program(*args)
+
+    (task,) = deadlock(run, main).tasks
+    assert task.call == shown
+
+
+def test_a_connect_that_waits_for_its_handshake_is_shown_with_its_address(run: Run) -> None:
+    async def main() -> str:
+        server, client = (posix.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(2))
+        posix.bind(server, ("127.0.0.1", 80))
+        posix.listen(server, 0)
+        await posix.connect(posix.socket(socket.AF_INET, socket.SOCK_STREAM), ("127.0.0.1", 80))
+        async with anyio.create_task_group() as group:
+            group.start_soon(posix.connect, client, ("127.0.0.1", 80))
+            await anyio.sleep(0.1)
+            (task,) = asyncipc.current_simulation().blocked_report().tasks
+            group.cancel_scope.cancel()
+        return str(task.call)
+
+    assert run(main) == "connect(4, ('127.0.0.1', 80))"
+
+
+class Stubborn:
+    """An argument that fails whoever looks at it."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
+class StubbornVerb:
+    def __call__(self) -> None:
+        """Never called."""
+
+    def arguments(self) -> tuple[object, ...]:
+        raise RuntimeError
+
+
+def test_an_argument_that_cannot_be_shown_does_not_hide_the_rest() -> None:
+    refusal = WaitQueue(cast("Any", None), IN).refusal
+    assert shown_call(None, ("connect", len, (Stubborn(),), refusal)) == "connect(...)"
+    endless: list[object] = []
+    endless.append(endless)
+    assert shown_call(None, ("connect", len, (endless,), refusal)) == "connect(...)"
+    assert shown_call(None, ("read", StubbornVerb(), (), refusal)) == "read(...)"
+    assert shown_call(None, ("x", len, (None, object(), 2.5), refusal)) == "x(None, ..., 2.5)"
 
 
 # -- hints

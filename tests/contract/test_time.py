@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -13,11 +14,14 @@ import anyio.to_thread
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis.strategies import floats
 
 import asyncipc
 from asyncipc import posix
 from asyncipc.kernel.readiness import IN
 from asyncipc.kernel.signals.disposition import SIGSTOP
+from asyncipc.runtime.clock import SECOND, TimerHeap, nanoseconds
 
 Run = Callable[..., Any]
 
@@ -58,6 +62,88 @@ def test_a_deadline_between_two_nanoseconds_is_met_by_the_later(run: Run) -> Non
         return anyio.current_time()
 
     assert run(main, step_limit=1000) == 0.051000001
+
+
+@pytest.mark.parametrize("seconds", [2.0**33 + 0.7, 1e20, 1.7e308, -1e20])
+def test_the_nanosecond_of_a_far_time_is_the_first_that_is_shown_not_before_it(
+    seconds: float,
+) -> None:
+    """To look at one nanosecond after the other would take for ever."""
+    ns = nanoseconds(seconds)
+    assert ns / SECOND == seconds
+    assert (ns - 1) / SECOND < seconds
+
+
+@given(floats(-1e12, 1e12))
+def test_a_nanosecond_is_the_first_that_is_shown_not_before_a_time(seconds: float) -> None:
+    ns = nanoseconds(seconds)
+    assert (ns - 1) / SECOND < seconds <= ns / SECOND
+
+
+def test_sleeps_of_ages_are_over_at_once(run: Run) -> None:
+    async def main() -> float:
+        await posix.nanosleep(1e20)
+        assert await posix.poll([], 1e300) == []
+        return anyio.current_time()
+
+    assert run(main) == 1e300
+
+
+# -- the heap of timers
+
+
+def test_timers_that_were_cancelled_do_not_pile_up() -> None:
+    heap, fired = TimerHeap(), []
+    kept = [heap.arm(number * 1000, partial(fired.append, number)) for number in range(10)]
+    for number in range(100_000):
+        heap.cancel(heap.arm(number, lambda: None))
+        assert len(heap) < 200
+    heap.cancel(kept[3])
+    heap.fire(10_000)
+    heap.cancel(kept[4])  # which has fired
+    assert fired == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert (heap.next_due(), len(heap)) == (None, 0)
+
+
+def test_equal_times_keep_the_order_of_their_arming_through_a_sweep() -> None:
+    heap, fired = TimerHeap(), []
+    armed = [heap.arm(5, partial(fired.append, number)) for number in range(1000)]
+    for number, timer in enumerate(armed):
+        if number % 10:
+            heap.cancel(timer)
+            heap.cancel(timer)
+    assert len(heap) < 250
+    heap.fire(5)
+    assert fired == list(range(0, 1000, 10))
+
+
+def test_a_timer_that_cancels_others_as_it_fires_sweeps_the_heap_it_fires_from() -> None:
+    heap, fired = TimerHeap(), []
+
+    def first() -> None:
+        for timer in doomed:
+            heap.cancel(timer)
+
+    heap.arm(1, first)
+    doomed = [heap.arm(1, partial(fired.append, "doomed")) for _ in range(500)]
+    heap.arm(1, partial(fired.append, "last"))
+    heap.fire(1)
+    assert fired == ["last"]
+
+
+def test_a_machine_keeps_no_trace_of_the_timers_it_has_let_go(run: Run) -> None:
+    async def main() -> None:
+        timers: Any = asyncipc.current_simulation().timers
+        r, w = posix.pipe()
+        for _ in range(1000):
+            posix.alarm(3600)
+            await posix.write(w, b"x")
+            assert await posix.poll([(r, IN)], 3600) == [(r, IN)]
+            await posix.read(r, 1)
+        posix.alarm(0)
+        assert len(timers._heap) < 200
+
+    run(main)
 
 
 def test_a_poll_times_out_exactly_then(run: Run) -> None:

@@ -363,3 +363,42 @@ def test_news_that_has_passed_is_not_told(kernel: Kernel, parent: Process) -> No
     assert kernel.waitpid(parent, second.pid, 0) == (second.pid, 0)
     assert kernel.waitpid(parent, -1, WUNTRACED) == (first.pid, 5 << 8)
     assert failure(kernel.waitpid, parent, -1, WUNTRACED) == "ECHILD"
+
+
+def test_a_number_that_is_still_a_group_or_a_session_is_given_to_no_process(
+    kernel: Kernel, parent: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new process would be in a group, or lead a session, of strangers."""
+    monkeypatch.setattr("asyncipc.kernel.kernel.PID_MAX", 12)
+    leader, leader_of_session = (kernel.fork(parent, "leader") for _ in range(2))
+    kernel.groups.setpgid(parent, leader.pid, 0)
+    kernel.groups.setsid(leader_of_session)
+    member = kernel.fork(leader, "member")
+    stranger = kernel.fork(leader_of_session, "stranger")
+    kernel.groups.setpgid(leader_of_session, stranger.pid, 0)
+    for gone in (leader, leader_of_session):
+        kernel.end(gone, 0)
+        kernel.reap(gone)
+    assert (leader.pid, leader_of_session.pid, member.pid, stranger.pid) == (3, 4, 5, 6)
+    given = []
+    for _ in range(14):
+        child = kernel.fork(parent, "child")
+        given.append(child.pid)
+        kernel.end(child, 0)
+        kernel.reap(child)
+    assert given == [*range(7, 13), *range(7, 13), 7, 8]
+    for gone in (member, stranger):  # init's: they are reaped at once
+        kernel.end(gone, 0)
+    rounds = [kernel.fork(parent, "child").pid for _ in range(8)]
+    assert rounds == [9, 10, 11, 12, 3, 4, 5, 6]
+
+
+def test_numbers_at_the_end_of_the_range_that_are_taken_are_passed_over(
+    kernel: Kernel, parent: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncipc.kernel.kernel.PID_MAX", 5)
+    first, _, last = (kernel.fork(parent, "child") for _ in range(3))
+    kernel.end(first, 0)
+    kernel.reap(first)
+    assert last.pid == 5
+    assert kernel.fork(parent, "child").pid == first.pid == 3

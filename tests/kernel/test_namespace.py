@@ -362,3 +362,15 @@ def test_a_forked_process_has_its_own_working_directory(
     tree.chdir(child, b"e")
     assert (tree.getcwd(root), tree.getcwd(child)) == (b"/tmp/d", b"/tmp/d/e")
     assert isinstance(tree.lookup(child, b"."), Directory)
+
+
+def test_directories_nest_deeper_than_calls_do(names: Namespace, root: Process) -> None:
+    depth = 1500
+    for _ in range(depth):
+        names.mkdir(root, b"d", 0o777)
+        names.chdir(root, b"d")
+    assert names.getcwd(root) == b"/tmp" + b"/d" * depth
+    innermost = root.cwd
+    names.chdir(root, b"..")
+    names.rmdir(root, b"d")
+    assert innermost.path() == b"/tmp" + b"/d" * depth + b" (deleted)"

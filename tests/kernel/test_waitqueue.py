@@ -185,3 +185,14 @@ def test_a_service_that_changes_the_object_again_serves_nobody_twice() -> None:
     queue.notify()
     assert served == line
     assert not list(queue)
+
+
+def test_what_an_attempt_changes_itself_neither_wakes_nor_bars_its_line() -> None:
+    queue, (first, second) = line_of(2)
+    queue.try_again(first)  # be it for a reason of its own, without having been woken here
+    queue.notify()
+    assert wakes([first, second]) == [0, 0]
+    queue.refused(first)
+    assert not queue.barred
+    queue.notify()
+    assert wakes([first, second]) == [1, 0]

@@ -51,9 +51,9 @@ def to_program(address: Address) -> SocketName:
 
 
 def _internet(address: tuple[str, int] | tuple[str, int, int, int], family: int) -> Address:
-    name, *rest = address
-    if not 1 <= len(rest) <= 3 or not isinstance(name, str):
+    if not 2 <= len(address) <= 4 or not isinstance(address[0], str):
         raise TypeError(f"an internet address is (host, port), not {address!r}")
+    name, *rest = address
     host = canonical(name, family)
     numbers = [operator.index(number) for number in rest]
     if not 0 <= numbers[0] <= PORT_MAX:

@@ -84,16 +84,20 @@ class Channel:
             return
         if self.file.holders > 1:  # else nobody sleeps in it
             for sleeper in self._owner.sleepers:
-                if sleeper.place is self:
+                if isinstance(sleeper.place, Channel) and sleeper.place._entry is self._entry:
                     sleeper.wake_because(CLOSED)
-        close, fd = self._owner.process.table.close, self._entry.fd
         if CURRENT.get(None) is self._owner:
             try:
-                call("close", close, fd)
+                call("close", self._give_up, self._entry.fd)
             except InterruptedError:  # close(2): not to be retried, for it has closed
-                close(fd)
+                self._give_up(self._entry.fd)
         else:
-            close(fd)
+            self._give_up(self._entry.fd)
+
+    def _give_up(self, fd: int) -> None:
+        """The descriptor, unless a handler has been quicker: its number may be another's."""
+        if self._entry.open:
+            self._owner.process.table.close(fd)
 
     async def aclose(self) -> None:
         """``close``, and a checkpoint."""
@@ -152,6 +156,7 @@ class SendingHalf(Channel):
                 else:
                     sent = await syscall("write", self, LongWrite(file.write, data))
             except InterruptedError:  # PEP 475
+                self.check_open()
                 sent = 0
             except (OSError, ClosedMeanwhile) as error:
                 self._failed(error)
@@ -189,6 +194,7 @@ class ReceivingHalf(Channel):
             try:
                 data = await syscall("read", self, self.file.read, max_bytes)
             except InterruptedError:
+                self.check_open()
                 continue
             except (OSError, ClosedMeanwhile) as error:
                 translate(error)
@@ -243,6 +249,7 @@ async def wait_writable(channel: SendingHalf) -> None:
         try:
             await syscall("poll", channel, ready)
         except InterruptedError:
+            channel.check_open()
             continue
         except (OSError, ClosedMeanwhile) as error:
             translate(error)

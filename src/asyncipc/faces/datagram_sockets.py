@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TypeVar, final
 
-from anyio import ClosedResourceError
+from anyio import ClosedResourceError, EndOfStream
 from anyio.abc import (
     ConnectedUDPSocket,
     ConnectedUNIXDatagramSocket,
@@ -136,10 +136,11 @@ class UDPChannel(DatagramChannel, UDPSocket):
         """recvfrom(2): the oldest datagram, and who sent it.
 
         Blocks while there is none.  Under cancellation none is lost.
-        ClosedResourceError.
+        ClosedResourceError; EndOfStream when this half was shut.
         """
         data, address = await self.receive_from()
-        assert address is not None
+        if address is None:  # its receiving half was shut, by a descriptor
+            raise EndOfStream
         assert not isinstance(address, bytes)
         return data, (address.host, address.port)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import os
 from typing import final
 
@@ -81,18 +82,24 @@ async def create_tcp_listener(
     """
     family = AF_INET6 if local_host is None else family_of_host(local_host)
     listener = new_socket(ListenerChannel, family, SOCK_STREAM)
-    switch_on(listener, SO_REUSEADDR)
-    if reuse_port:
-        switch_on(listener, SO_REUSEPORT)
-    return _listening(listener, (local_host or "", local_port), backlog)
+    switches = (SO_REUSEADDR, SO_REUSEPORT) if reuse_port else (SO_REUSEADDR,)
+    return _listening(listener, (local_host or "", local_port), backlog, switches)
 
 
-def _listening(listener: ListenerChannel, address: ProgramAddress, backlog: int) -> ListenerChannel:
+def _listening(
+    listener: ListenerChannel,
+    address: ProgramAddress,
+    backlog: int,
+    switches: tuple[int, ...] = (),
+) -> ListenerChannel:
     """The socket as a listener, or closed."""
     own, process = socket_of(listener.file), current().process
     try:
+        count = operator.index(backlog)
+        for option in switches:
+            switch_on(listener, option)
         bind(listener, address)
-        call("listen", lambda fd, count: own.listen(process, count), listener.fd, backlog)
+        call("listen", lambda fd, count: own.listen(process, count), listener.fd, count)
     except BaseException:
         listener.close()
         raise

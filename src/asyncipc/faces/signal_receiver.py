@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self, final
 
 from asyncipc import posix
+from asyncipc.errors import Unsupported
+from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.signals.disposition import SA_RESTART, SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.signals import SignalHandler
@@ -29,8 +31,10 @@ class SignalReceiver:
         self._signals = signals
         self._former: list[tuple[int, SignalHandler]] = []
         self._received: deque[int] = deque()
+        self._owner: Process | None = None
 
     def __enter__(self) -> Self:
+        self._owner = current().process
         try:
             for number in self._signals:
                 former = posix.signal(number, self._handle, SA_RESTART)
@@ -53,6 +57,8 @@ class SignalReceiver:
             posix.signal(*self._former.pop())
 
     def _handle(self, number: int, _: SignalInfo) -> None:
+        if current().process is not self._owner:  # a child has inherited the handler
+            return
         if number not in self._received:  # what nobody has asked for merges
             self._received.append(number)
         current().process.signal_came()  # the iterating task may not be the one that handles
@@ -64,6 +70,8 @@ class SignalReceiver:
         return self
 
     async def __anext__(self) -> int:
+        if current().process is not self._owner:
+            raise Unsupported("a signal receiver is iterated over by the process that opened it")
         while True:
             try:
                 return await syscall("signal receiver", None, self._take)
@@ -73,6 +81,9 @@ class SignalReceiver:
 
 def open_signal_receiver(*signals: int) -> SignalReceiver:
     """Handle ``signals`` by iterating over their numbers, in the block's process only.
+
+    A child that is forked in the block inherits handlers that do nothing: until it
+    asks for something else, ``signals`` have no effect on it.
 
     Blocks while none has come; cancelled it has taken none.  Of each number one
     waits at most: signals merge while nobody takes them.  Leaving the block restores

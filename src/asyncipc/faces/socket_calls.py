@@ -32,13 +32,17 @@ def acceptor(
     """accept(2) as a verb: a connection for which the table has no room goes on waiting."""
 
     def take() -> tuple[Descriptor, Address] | WouldBlock:
-        body.process.table.check_room()
-        found = socket_of(file).accept()
+        table = body.process.table
+        fd, found = table.reserve(), None
+        try:
+            found = socket_of(file).accept()
+        finally:
+            if not isinstance(found, tuple):
+                table.unreserve(fd)
         if isinstance(found, WouldBlock):
             return found
         accepted, address = found
         accepted.flags |= flags & O_NONBLOCK
-        cloexec = bool(flags & SOCK_CLOEXEC)
-        return body.process.table.open(accepted, cloexec=cloexec)[0], address
+        return table.fill(fd, accepted, cloexec=bool(flags & SOCK_CLOEXEC)), address
 
     return take

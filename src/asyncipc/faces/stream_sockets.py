@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, final
 
+from anyio import ClosedResourceError
 from anyio.abc import SocketAttribute, SocketStream
 
 from asyncipc.errors import Unsupported
@@ -17,7 +18,7 @@ from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.sockets.options import SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, AF_UNIX, SHUT_WR, SOCK_STREAM
 from asyncipc.runtime.process import Body, current
-from asyncipc.runtime.syscall import call, syscall
+from asyncipc.runtime.syscall import ClosedMeanwhile, call, syscall
 
 AnySocket = TypeVar("AnySocket", bound="SocketLike")
 
@@ -82,6 +83,7 @@ class SocketChannel(SocketLike, SendingHalf, ReceivingHalf, SocketStream):
             try:
                 await syscall("shutdown", self, self.file.shutdown, SHUT_WR)
             except InterruptedError:
+                self.check_open()
                 continue
             except OSError as error:
                 translate(error)
@@ -188,4 +190,6 @@ async def connect(channel: SocketLike, address: ProgramAddress) -> None:
         try:
             return await syscall("connect", channel, lambda _: own.connect(process, name), address)
         except InterruptedError:
-            continue
+            channel.check_open()
+        except ClosedMeanwhile:
+            raise ClosedResourceError from None

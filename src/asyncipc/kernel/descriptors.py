@@ -85,12 +85,23 @@ class DescriptorTable:
         return tuple(taken)
 
     def check_room(self) -> None:
-        """EMFILE if no number is free: asked before a call would take what it cannot keep."""
+        """EMFILE if no number is free: asked before a call would make what it cannot keep."""
+        self.unreserve(self.reserve())
+
+    def reserve(self) -> int:
+        """The lowest free number, taken before there is a file for it.  EMFILE."""
         fd = self._lowest()
-        if fd < self.limit:
-            heapq.heappush(self._holes, fd)
-        else:
+        if fd >= self.limit:
             fail(errno.EMFILE, f"RLIMIT_NOFILE is {self.limit}; setrlimit can raise it")
+        return fd
+
+    def unreserve(self, fd: int) -> None:
+        heapq.heappush(self._holes, fd)
+
+    def fill(self, fd: int, file: OpenFile, *, cloexec: bool) -> Descriptor:
+        """A reserved number has its file."""
+        file.hold()
+        return self._put(fd, file, cloexec)
 
     def dup(self, fd: int, minimum: int = 0, *, cloexec: bool) -> int:
         """fcntl(F_DUPFD): the lowest free number from ``minimum`` on."""

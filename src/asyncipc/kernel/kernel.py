@@ -82,6 +82,7 @@ class Kernel:
         self.stopped = 0
         self._inodes = 0
         self._last_pid = 0
+        self._taken: dict[int, None] = {}
         self.init = self._new_process("init", DescriptorTable())
 
     def new_inode(self) -> int:
@@ -144,12 +145,16 @@ class Kernel:
         self.delivery.settle(process)
 
     def end(self, process: Process, status: int) -> None:
-        """exit(2) and death by signal.  Ending twice is ending once."""
+        """exit(2) and death by signal.  Ending twice is ending once.
+
+        What it closes may end others, its parent among them; whoever is the
+        parent at the end is told.
+        """
         if not process.alive:
             return
         at_risk = self.groups.at_risk(process)
         self.stopped -= process.state is State.STOPPED
-        process.state = State.ZOMBIE
+        process.state = State.ENDING
         process.status = status
         process.news = None
         if process.alarm is not None:
@@ -163,6 +168,7 @@ class Kernel:
         if process.body is not None:
             process.body.end()
         self.groups.rescue(at_risk)
+        process.state = State.ZOMBIE
         self._report_end(process)
 
     def _reaper_of(self, process: Process) -> Process:
@@ -188,14 +194,27 @@ class Kernel:
         parent.child_has_news(process)
 
     def _new_process(self, name: str, table: DescriptorTable) -> Process:
-        self._last_pid += 1
-        if self._last_pid > PID_MAX:
-            self._last_pid = 2
-        while self._last_pid in self.processes:
-            self._last_pid += 1
-        process = Process(self._last_pid, name, table, self.names.root)
+        process = Process(self._new_pid(), name, table, self.names.root)
         self.processes[process.pid] = process
         return process
+
+    def _new_pid(self) -> int:
+        """The next number that is no process, group or session (alloc_pid in kernel/pid.c).
+
+        Looking ahead once a round is enough: a number becomes a group's or a
+        session's only while it is a process's, and the new ones are behind.
+        """
+        while True:
+            self._last_pid += 1
+            if self._last_pid > PID_MAX:
+                self._last_pid = 2
+                self._taken = dict.fromkeys(
+                    number
+                    for each in self.processes.values()
+                    for number in (each.pid, each.group, each.session)
+                )
+            if self._last_pid not in self._taken:
+                return self._last_pid
 
     def _adopt(self, parent: Process, child: Process) -> None:
         if child.parent is not None:

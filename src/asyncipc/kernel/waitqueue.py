@@ -133,14 +133,19 @@ class WaitQueue:
             self._give_turn()
 
     def try_again(self, waiter: Waiter) -> None:
-        """``waiter`` is about to try: if it has the turn, the queue is open to it."""
-        if self._turn is waiter:
+        """``waiter`` is about to try: it has the turn for that, unless another has.
+
+        So what its own attempt changes gives nobody a turn in the middle of it.
+        """
+        if self._turn is None or self._turn is waiter:
+            self._turn = waiter
             self.barred = False
 
     def refused(self, waiter: Waiter) -> None:
         """``waiter`` tried in vain: it stays where it stands."""
         if self._turn is waiter:
             self._turn = None
+            self.barred = False
 
     def watch(self, watcher: Watcher) -> None:
         self._watchers += (watcher,)

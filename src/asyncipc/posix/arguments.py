@@ -9,6 +9,7 @@ from typing import NoReturn
 from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor, DescriptorTable
+from asyncipc.kernel.openfile import OpenFile
 from asyncipc.runtime.process import CURRENT, current
 from asyncipc.runtime.syscall import syscall
 
@@ -19,6 +20,15 @@ def own_table() -> DescriptorTable:
     if body.attention:
         body.leave_if_over()
     return body.process.table
+
+
+def file_of(fd: int) -> OpenFile:
+    """What a number stands for.  EBADF.
+
+    For verbs: handlers run before a call acts, and may have closed the number or
+    given it to another file.
+    """
+    return current().process.table[fd].file
 
 
 def entry_of(fd: int) -> Descriptor | None:

@@ -11,7 +11,7 @@ from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel import descriptors, openfile
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import OpenFile
-from asyncipc.posix.arguments import own_table
+from asyncipc.posix.arguments import file_of, own_table
 from asyncipc.posix.constants import (
     CLOSE_RANGE_CLOEXEC,
     F_DUPFD,
@@ -194,13 +194,17 @@ def ioctl(fd: int, request: int, argument: int = 0) -> int:
     SIOCOUTQ: what a peer has not taken yet; SIOCATMARK: 1 at the urgent byte.
     EBADF; ENOTTY for another request, or an object without that count.
     """
-    file = own_table()[operator.index(fd)].file
-    if request in _COUNTS:
-        return call("ioctl", lambda fd, request: _COUNTS[request](file), fd, request)
-    if request == FIONBIO:
+    if operator.index(request) == FIONBIO:
         set_blocking(fd, not argument)
         return 0
-    fail(errno.ENOTTY, f"ioctl request {request:#x} is not modelled")
+    return call("ioctl", _ioctl, operator.index(fd), request)
+
+
+def _ioctl(fd: int, request: int) -> int:
+    file = file_of(fd)
+    if request not in _COUNTS:
+        fail(errno.ENOTTY, f"ioctl request {request:#x} is not modelled")
+    return _COUNTS[request](file)
 
 
 _COUNTS: Final[dict[int, Callable[[OpenFile], int]]] = {

@@ -7,7 +7,7 @@ import operator
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.transfer import LongWrite
-from asyncipc.posix.arguments import entry_of, not_open, octets, own_table, size_of
+from asyncipc.posix.arguments import entry_of, file_of, not_open, octets, size_of
 from asyncipc.posix.constants import O_CLOEXEC, O_NONBLOCK
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
@@ -78,25 +78,42 @@ def lseek(fd: int, position: int, whence: int = 0) -> int:
     No object that is modelled has one: no regular files.  ``pread``, ``pwrite``
     and ``ftruncate`` are there for the same reason, to fail as outside.
     """
-    file = own_table()[operator.index(fd)].file
-    return call("lseek", lambda _, *args: file.seek(*args), fd, operator.index(position), whence)
+    return call(
+        "lseek",
+        lambda fd, *args: file_of(fd).seek(*args),
+        operator.index(fd),
+        operator.index(position),
+        operator.index(whence),
+    )
 
 
 def pread(fd: int, n: int, offset: int) -> bytes:
     """pread(2): read from ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
-    file = own_table()[operator.index(fd)].file
-    return call("pread64", lambda _, *args: file.read_at(*args), fd, size_of(n), size_of(offset))
+    return call(
+        "pread64",
+        lambda fd, *args: file_of(fd).read_at(*args),
+        operator.index(fd),
+        size_of(n),
+        size_of(offset),
+    )
 
 
 def pwrite(fd: int, data: Buffer, offset: int) -> int:
     """pwrite(2): write to ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
-    file = own_table()[operator.index(fd)].file
     return call(
-        "pwrite64", lambda _, *args: file.write_at(*args), fd, octets(data), size_of(offset)
+        "pwrite64",
+        lambda fd, *args: file_of(fd).write_at(*args),
+        operator.index(fd),
+        octets(data),
+        size_of(offset),
     )
 
 
 def ftruncate(fd: int, length: int) -> None:
     """ftruncate(2): set the length of a file.  EBADF, EINVAL (below 0, or no regular file)."""
-    file = own_table()[operator.index(fd)].file
-    call("ftruncate", lambda _, length: file.truncate(length), fd, size_of(length))
+    call(
+        "ftruncate",
+        lambda fd, length: file_of(fd).truncate(length),
+        operator.index(fd),
+        size_of(length),
+    )

@@ -118,6 +118,11 @@ async def recv_into(
     as ``recv`` does.
     """
     room = memoryview(buffer).cast("B")
+    if room.readonly:  # told now, as long as nothing has been taken
+        raise TypeError(
+            "recv_into() argument 1 must be read-write bytes-like object, "
+            f"not {type(buffer).__name__}"
+        )
     if nbytes < 0:
         raise ValueError("negative buffersize in recv_into")
     if nbytes > len(room):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import operator
+from typing import Final
 
+from asyncipc.errors import fail
 from asyncipc.faces.socket_calls import socket_of
-from asyncipc.posix.arguments import own_table
+from asyncipc.posix.arguments import file_of
 from asyncipc.runtime.syscall import call
+
+BUFFER_MAX: Final = 1024
+"""The most that ``socket.getsockopt`` has room for."""
 
 
 def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes:
@@ -16,12 +22,14 @@ def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes
     SO_KEEPALIVE, SO_LINGER, SO_PEERCRED, SO_PROTOCOL, SO_RCVBUF and SO_SNDBUF
     (bytes, twice what was asked), SO_RCVLOWAT, SO_RCVTIMEO and SO_SNDTIMEO
     (struct timeval), SO_REUSEADDR, SO_REUSEPORT, SO_TYPE and others.  Errors:
-    EBADF, ENOTSOCK, ENOPROTOOPT (unknown), EOPNOTSUPP (of another protocol).
+    EBADF, ENOTSOCK, ENOPROTOOPT (unknown), EOPNOTSUPP (of another protocol),
+    EINVAL (``buflen`` below 0 or beyond 1024).
     """
-    file = own_table()[operator.index(fd)].file
+    if not 0 <= operator.index(buflen) <= BUFFER_MAX:
+        fail(errno.EINVAL, "getsockopt buflen out of range")
 
     def ask(fd: int, level: int, option: int) -> int | bytes:
-        return socket_of(file).getsockopt(level, option)
+        return socket_of(file_of(fd)).getsockopt(level, option)
 
     numbers = operator.index(fd), operator.index(level), operator.index(option)
     value = call("getsockopt", ask, *numbers)
@@ -39,10 +47,9 @@ def setsockopt(fd: int, level: int, option: int, value: int | bytes) -> None:
     and SO_SNDTIMEO: struct timeval.  SO_LINGER: struct linger.  Errors: EBADF,
     ENOTSOCK, EINVAL, EDOM (microseconds), ENOPROTOOPT, EOPNOTSUPP.
     """
-    file = own_table()[operator.index(fd)].file
 
     def change(fd: int, level: int, option: int, value: int | bytes) -> None:
-        socket_of(file).setsockopt(level, option, value)
+        socket_of(file_of(fd)).setsockopt(level, option, value)
 
     numbers = operator.index(fd), operator.index(level), operator.index(option)
     plain = value if isinstance(value, bytes) else operator.index(value)

@@ -18,7 +18,7 @@ import os
 
 from asyncipc.faces.paths import Path, open_path, to_kernel_path
 from asyncipc.kernel.files.node import Status
-from asyncipc.posix.arguments import own_table
+from asyncipc.posix.arguments import file_of
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
 
@@ -102,8 +102,7 @@ def stat(path: Path) -> os.stat_result:
 
 def fstat(fd: int) -> os.stat_result:
     """fstat(2): of the file behind a descriptor; pipes and sockets too.  EBADF."""
-    file = own_table()[operator.index(fd)].file
-    return call("fstat", lambda _: _stat_result(file.status()), operator.index(fd))
+    return call("fstat", lambda fd: _stat_result(file_of(fd).status()), operator.index(fd))
 
 
 def _stat_result(status: Status) -> os.stat_result:

@@ -10,8 +10,9 @@ from typing import NoReturn, TypeAlias, TypeVarTuple
 from asyncipc.errors import fail
 from asyncipc.kernel.signals.disposition import SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
-from asyncipc.runtime.process import check_program, current
+from asyncipc.runtime.process import Body, check_program, current
 from asyncipc.runtime.syscall import call, syscall
+from asyncipc.runtime.threads import run_handlers
 
 Args = TypeVarTuple("Args")
 Program: TypeAlias = Callable[[*Args], Awaitable[object]]
@@ -34,11 +35,11 @@ def execv(main: Program[*Args], *args: *Args) -> NoReturn:
     """execve(2): this process runs ``main(*args)`` from now on.
 
     Descriptors with close-on-exec are closed; all other tasks of the process
-    are cancelled.  Does not return.
+    are cancelled.  The mask and what is pending stay, also those of a handler
+    that calls it.  Does not return.
     """
     check_program(main)
-    body = current()
-    body.leave_if_over()
+    body = _handle_what_is_due()
     body.execute(main, args)
 
 
@@ -47,9 +48,17 @@ def _exit(code: int) -> NoReturn:
 
     Descriptors are closed, children go to init, tasks are cancelled.
     """
+    status = operator.index(code)
+    _handle_what_is_due().exit(status)
+
+
+def _handle_what_is_due() -> Body:
+    """As every call begins: handlers run, first of all."""
     body = current()
     body.leave_if_over()
-    body.exit(operator.index(code))
+    if body.attention:
+        run_handlers(body)
+    return body
 
 
 async def waitpid(pid: int, options: int = 0) -> tuple[int, int]:

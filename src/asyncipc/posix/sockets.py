@@ -9,7 +9,7 @@ from asyncipc.errors import fail
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
 from asyncipc.faces.socket_calls import acceptor, family_of, socket_of
 from asyncipc.kernel.sockets import socket as sockets
-from asyncipc.posix.arguments import entry_of, not_open, own_table
+from asyncipc.posix.arguments import entry_of, file_of, not_open
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -39,9 +39,13 @@ def bind(fd: int, address: ProgramAddress) -> None:
     EBADF, ENOTSOCK, EINVAL (has a name already, or of another family),
     EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT, ENOTDIR (path).
     """
-    file, process = own_table()[operator.index(fd)].file, current().process
-    name = to_kernel(address, family_of(file))
-    call("bind", lambda fd, _: socket_of(file).bind(process, name), operator.index(fd), address)
+    entry, process = entry_of(fd), current().process
+    name = to_kernel(address, 0 if entry is None else family_of(entry.file))
+
+    def give(fd: int, _: ProgramAddress) -> None:
+        socket_of(file_of(fd)).bind(process, name)
+
+    call("bind", give, operator.index(fd), address)
 
 
 def listen(fd: int, backlog: int = 128) -> None:
@@ -50,10 +54,10 @@ def listen(fd: int, backlog: int = 128) -> None:
     At most 4096 (SOMAXCONN).  Errors: EBADF, ENOTSOCK, EOPNOTSUPP (datagram),
     EINVAL (no name, or connected), EADDRINUSE.
     """
-    file, process = own_table()[operator.index(fd)].file, current().process
+    process = current().process
 
     def begin(fd: int, backlog: int) -> None:
-        socket_of(file).listen(process, backlog)
+        socket_of(file_of(fd)).listen(process, backlog)
 
     call("listen", begin, operator.index(fd), operator.index(backlog))
 
@@ -101,17 +105,15 @@ async def connect(fd: int, address: ProgramAddress | None) -> None:
 
 def getsockname(fd: int) -> SocketName:
     """getsockname(2): the socket's own address; "" for a UNIX socket without one.  EBADF."""
-    file = own_table()[operator.index(fd)].file
     return to_program(
-        call("getsockname", lambda _: socket_of(file).getsockname(), operator.index(fd))
+        call("getsockname", lambda fd: socket_of(file_of(fd)).getsockname(), operator.index(fd))
     )
 
 
 def getpeername(fd: int) -> SocketName:
     """getpeername(2): the peer's address, ENOTCONN without a peer.  EBADF."""
-    file = own_table()[operator.index(fd)].file
     return to_program(
-        call("getpeername", lambda _: socket_of(file).getpeername(), operator.index(fd))
+        call("getpeername", lambda fd: socket_of(file_of(fd)).getpeername(), operator.index(fd))
     )
 
 
@@ -142,5 +144,9 @@ def shutdown(fd: int, how: int) -> None:
 
     Errors: EBADF, ENOTSOCK, EINVAL (``how``).
     """
-    file = own_table()[operator.index(fd)].file
-    call("shutdown", lambda fd, how: file.shutdown(how), fd, operator.index(how))
+    call(
+        "shutdown",
+        lambda fd, how: file_of(fd).shutdown(how),
+        operator.index(fd),
+        operator.index(how),
+    )

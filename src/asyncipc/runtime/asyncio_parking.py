@@ -87,6 +87,9 @@ class AsyncioParking:
     def current_task(self) -> object:
         return asyncio.current_task(self._loop)
 
+    def is_over(self, task: asyncio.Task[Any]) -> bool:
+        return task.done()
+
     def scope(self) -> Scope:
         return anyio.CancelScope()
 

@@ -19,6 +19,7 @@ import heapq
 import math
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Final, final
 
 import anyio
@@ -30,14 +31,22 @@ from asyncipc.runtime import lent
 
 SECOND: Final = 1_000_000_000
 IMPATIENT_STEPS: Final = 10_000
+FINE: Final = 2.0**21
+"""Up to so many seconds neither a product with SECOND nor a float is wrong by a quarter of a
+nanosecond."""
+DEAD_MIN: Final = 64
+"""So few cancelled timers are not worth a sweep."""
 
 
 def nanoseconds(seconds: float) -> int:
-    """The first nanosecond that is not before ``seconds``."""
-    ns = round(seconds * SECOND)
-    while ns / SECOND < seconds:
-        ns += 1
-    return ns
+    """The first nanosecond that is not before ``seconds``, on a clock that shows floats."""
+    if abs(seconds) < FINE:
+        ns = round(seconds * SECOND)
+    else:
+        # What lies beyond the middle between a float and the one before it is shown as the float.
+        below = Fraction(math.nextafter(seconds, -math.inf))
+        ns = math.ceil((below + Fraction(seconds)) / 2 * SECOND)
+    return ns if ns / SECOND >= seconds else ns + 1
 
 
 @final
@@ -51,11 +60,20 @@ class ArmedTimer:
 
 @final
 class TimerHeap:
-    """The event heap, keyed (due, sequence).  A cancelled timer is dropped lazily."""
+    """The event heap, keyed (due, sequence).
+
+    A cancelled timer is dropped when it is the first, or with all the others
+    when more than half of the heap is dead: its cost is that of its arming.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, ArmedTimer]] = []
         self._sequence = 0
+        self._dead = 0
+
+    def __len__(self) -> int:
+        """How many entries there are, those of cancelled timers among them."""
+        return len(self._heap)
 
     def arm(self, due_ns: int, action: Callable[[], None]) -> ArmedTimer:
         timer = ArmedTimer(due_ns, action)
@@ -63,9 +81,22 @@ class TimerHeap:
         heapq.heappush(self._heap, (due_ns, self._sequence, timer))
         return timer
 
+    def cancel(self, timer: Timer) -> None:
+        """Forget it.  Cancelling one that has fired, or twice, does nothing."""
+        assert isinstance(timer, ArmedTimer)
+        if timer.action is None:
+            return
+        timer.action = None
+        self._dead += 1
+        if self._dead > DEAD_MIN and self._dead * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].action is not None]
+            heapq.heapify(self._heap)
+            self._dead = 0
+
     def next_due(self) -> int | None:
         while self._heap and self._heap[0][2].action is None:
             heapq.heappop(self._heap)
+            self._dead -= 1
         return self._heap[0][0] if self._heap else None
 
     def fire(self, now_ns: int) -> None:
@@ -111,8 +142,7 @@ class VirtualTime:
         return self._heap.arm(due_ns, action)
 
     def cancel(self, timer: Timer) -> None:
-        assert isinstance(timer, ArmedTimer)
-        timer.action = None
+        self._heap.cancel(timer)
 
     def count_step(self) -> None:
         """The scheduler makes a pass."""
@@ -195,8 +225,7 @@ class LentTime:
         return timer
 
     def cancel(self, timer: Timer) -> None:
-        assert isinstance(timer, ArmedTimer)
-        timer.action = None
+        self._heap.cancel(timer)
 
     async def pump(self) -> None:
         """Fire what is due, for as long as the simulation lasts."""

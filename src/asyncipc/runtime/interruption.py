@@ -23,6 +23,16 @@ def progress(verb: Callable[..., object]) -> object:
     return verb.progress() if isinstance(verb, LongWrite | WaitAll) else None
 
 
+def ends_by_stop(sleeper: Sleeper, verb: Callable[..., object]) -> bool:
+    """Does a stop end this sleep, handler or not?
+
+    It does on a file with a time limit (sock_intr_errno), and in sigtimedwait;
+    not in poll and nanosleep, which have a limit of their own (signal(7)).
+    """
+    limited = sleeper.timer is not None and sleeper.place is not None
+    return limited or not getattr(verb, "survives_stops", True)
+
+
 def is_signalled(body: Body) -> bool:
     """Has the calling task a handler to run?"""
     body.leave_if_over()

@@ -72,17 +72,18 @@ class Sleeper:
     """A task asleep in a call.
 
     ``task``: whose, once it sleeps.  ``place``: where.  ``held``: what stays open meanwhile.
-    ``why``: set when it is woken for another reason than its object.
+    ``why``: set when it is woken for another reason than its object.  ``body``: its process's.
     ``asleep``: the call it is in; ``result``: what it was served with, or NOTHING.
     """
 
-    __slots__ = ("asleep", "held", "place", "result", "task", "timer", "why")
+    __slots__ = ("asleep", "body", "held", "place", "result", "task", "timer", "why")
 
     def __init__(self, place: Place | None) -> None:
         self.task: Any = None
         self.place = place
         self.why: str | None = None
         self.asleep: Asleep
+        self.body: Any = None
         self.result: object = NOTHING
         self.timer: Timer | None = None
         self.held: Held | None = None
@@ -150,5 +151,6 @@ class Parking(Protocol):
     def cancelled_late(self, error: BaseException) -> None: ...
     def is_stray(self, error: BaseException) -> bool: ...
     def current_task(self) -> object: ...
+    def is_over(self, task: Any) -> bool: ...
     def scope(self) -> Scope: ...
     def group(self) -> AbstractAsyncContextManager[Any]: ...

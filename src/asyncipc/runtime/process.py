@@ -172,8 +172,8 @@ class Body:
         if self.simulation.is_block(self):
             raise Unsupported("the block of an embedded Simulation cannot become another program")
         self.threads.unite(self.threads.own())
+        self.next_program = (program, args)  # from here on its tasks are served no more
         self.simulation.kernel.execute(self.process, name_of(program))
-        self.next_program = (program, args)
         self._clear_out()
         raise ProcessEnd
 

@@ -27,7 +27,7 @@ from asyncipc.runtime import lent
 from asyncipc.runtime.clock import SECOND
 from asyncipc.runtime.parking import Asleep, Sleeper
 from asyncipc.runtime.process import CURRENT, Body
-from asyncipc.runtime.tap import arguments_of
+from asyncipc.runtime.shown_call import shown_call
 
 if TYPE_CHECKING:
     import asyncio
@@ -137,14 +137,12 @@ def _in_a_call(
     frames: list[FrameType],
     holders: Mapping[object, Places],
 ) -> BlockedTask:
-    call, verb, args, refusal = asleep
-    shown = [] if sleeper.place is None else [str(sleeper.place.fd)]
-    shown += [str(arg) if isinstance(arg, int) else _brief(arg) for arg in arguments_of(verb, args)]
+    call, _, _, refusal = asleep
     wakers = _holders(holders, refusal.source.wakers(refusal.mask))
     return BlockedTask(
         process.pid,
         process.name,
-        f"{call}({', '.join(shown)})",
+        shown_call(sleeper.place, asleep),
         _waits_for(process, call, refusal),
         wakers,
         _place_in_program(frames),
@@ -163,6 +161,8 @@ def _waits_for(process: Process, call: str, refusal: WouldBlock) -> str:
         return source.describe()
     if call == "openat":
         return f"the other end of {source.describe()}"
+    if call in {"accept", "accept4"}:
+        return f"a connection at {source.describe()}"
     if call in {"poll", "select"}:
         return f"readiness of {source.describe()}"
     return f"{'room' if _is_room(refusal) else 'data'} in {source.describe()}"
@@ -182,12 +182,6 @@ def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTas
         (),
         _place_in_program(frames),
     )
-
-
-def _brief(value: object) -> str:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"{len(value)} bytes"
-    return "..."
 
 
 # -- who holds what
@@ -219,7 +213,7 @@ def _hint_of_its_own(process: Process, call: str, refusal: WouldBlock, wakers: P
     pid, source = process.pid, refusal.source
     if call == "poll" or _is_room(refusal) or not isinstance(source, OpenFile):
         return ""
-    if not wakers or any(holder != pid for holder, _ in wakers):
+    if call.startswith("accept") or not wakers or any(holder != pid for holder, _ in wakers):
         return ""
     fd = wakers[0][1]
     if source.noun == "pipe":

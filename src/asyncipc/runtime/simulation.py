@@ -54,6 +54,7 @@ from asyncipc.runtime.process import (
 from asyncipc.runtime.report import BlockedReport, blocked_report
 from asyncipc.runtime.simulated import Simulated
 from asyncipc.runtime.tap import Tap
+from asyncipc.runtime.threads import MASK
 from asyncipc.runtime.trio_parking import TrioParking
 
 T = TypeVar("T")
@@ -317,6 +318,7 @@ class Simulation:
         body.task = self.parking.current_task()
         body.scope.__enter__()
         self._token = CURRENT.set(body)
+        MASK.set(process.main.mask)
         return self
 
     async def __aexit__(

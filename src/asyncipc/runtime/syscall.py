@@ -22,19 +22,17 @@ While nobody watches or disturbs the calls, all that costs is one test
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
-from functools import partial
 from threading import get_ident
 from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
-from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
-from asyncipc.runtime.interruption import GO_ON, is_signalled, progress, signalled
+from asyncipc.runtime.interruption import GO_ON, ends_by_stop, is_signalled, progress, signalled
 from asyncipc.runtime.parking import NOTHING, Asleep, Place, Raised, Sleeper
+from asyncipc.runtime.patience import TIMED_OUT, hold_and_limit, timed_out, would_block
 from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
 from asyncipc.runtime.tap import Attendance
 from asyncipc.runtime.threads import SIGNALLED, run_handlers
@@ -43,7 +41,6 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
-TIMED_OUT: Final = "its time was over"
 CLOSED: Final = "its channel was closed"
 
 
@@ -84,7 +81,7 @@ async def syscall(
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
-                _would_block(result)
+                would_block(result)
             result = await _wait(body, place, (call, verb, args, result), until_ns)
         else:
             parking.spent += 1
@@ -105,11 +102,6 @@ def _if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[
 
 def _closed(*_: object) -> NoReturn:
     fail(errno.EBADF)
-
-
-def _would_block(refusal: WouldBlock) -> NoReturn:
-    """What a caller is told who does not wait, or no longer: EAGAIN, mostly."""
-    raise OSError(refusal.error, os.strerror(refusal.error))
 
 
 def _leave(body: Body, attendance: Attendance | None, result: object) -> None:
@@ -176,13 +168,12 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
     parking = body.parking
     _, verb, args, refusal = asleep
     sleeper = parking.sleeper(place)
-    sleeper.asleep = asleep
+    sleeper.asleep, sleeper.body = asleep, body
     body.sleepers[sleeper] = None
-    line: Line = refusal.line
-    line.join(sleeper)
+    (line := refusal.line).join(sleeper)
     try:
         if place is None or place.file.limited:
-            _hold_and_limit(body, sleeper, verb, until_ns)
+            hold_and_limit(body, sleeper, verb, until_ns)
         while True:
             if not body.attention or not is_signalled(body):
                 await parking.sleep(sleeper)
@@ -197,12 +188,15 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
             if type(result) is not WouldBlock:
                 return result
             if sleeper.why is TIMED_OUT:
-                return _timed_out(verb, refusal)
+                return timed_out(verb, refusal)
             line.refused(sleeper)
             if result is not refusal:
                 refusal, line = result, _change_lines(body, sleeper, result)
     except parking.cancelled_type as error:
         return _short_count(body, sleeper, verb, error)
+    except Exception as error:
+        _pass_signals_on(body, sleeper, error)
+        raise
     finally:
         line.leave(sleeper)
         del body.sleepers[sleeper]
@@ -210,6 +204,15 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
             sleeper.let_go()
         if sleeper.timer is not None:
             body.simulation.timers.cancel(sleeper.timer)
+
+
+def _pass_signals_on(body: Body, sleeper: Sleeper, error: Exception) -> None:
+    """A sleeper leaves by an error.  If it was to handle a signal, another task does.
+
+    Who fails as a call does handles it itself (``_fail``).
+    """
+    if body.attention and body.process.alive and not isinstance(error, OSError):
+        body.threads.alert(leaving=sleeper)
 
 
 async def _served(body: Body, sleeper: Sleeper) -> object:
@@ -236,41 +239,6 @@ def _change_lines(body: Body, sleeper: Sleeper, refusal: WouldBlock) -> Line:
     return refusal.line
 
 
-def _hold_and_limit(
-    body: Body, sleeper: Sleeper, verb: Callable[..., object], until_ns: int | None
-) -> None:
-    """What few calls need: poll holds its files, and a wait may have a time limit."""
-    if isinstance(verb, Poll):
-        verb.hold()
-        sleeper.held = verb
-    if sleeper.place is not None:
-        until_ns = _time_limit(body, sleeper.place, sleeper.asleep[-1])
-    if until_ns is not None:
-        timed_out = partial(sleeper.wake_because, TIMED_OUT)
-        sleeper.timer = body.simulation.timers.arm(until_ns, timed_out)
-
-
-def _time_limit(body: Body, place: Place, refusal: WouldBlock) -> int | None:
-    """When a wait on a file with limits of its own is over, on the machine's clock."""
-    patience = None if place.patient else place.file.patience(refusal.mask)
-    if patience is None:
-        return None
-    if patience <= 0:
-        _would_block(refusal)
-    return body.simulation.timers.now() + patience
-
-
-def _timed_out(verb: Callable[..., object], refusal: WouldBlock) -> object:
-    """What a call returns whose time is over: its own answer, a short count, or an error."""
-    own_answer: Callable[[], object] | None = getattr(verb, "timed_out", None)
-    if own_answer is not None:
-        return own_answer()
-    done = progress(verb)
-    if done is None:
-        _would_block(refusal)
-    return done
-
-
 def _short_count(
     body: Body, sleeper: Sleeper, verb: Callable[..., object], error: BaseException
 ) -> object:
@@ -295,18 +263,28 @@ async def _interrupted(
     args: tuple[object, ...],
 ) -> object:
     """Woken for a reason that may not be the object; the result if that ends the call."""
-    if sleeper.why is CLOSED:
-        raise ClosedMeanwhile
+    _leave_if_closed(sleeper)
+    cut = sleeper.why is STOPPED and ends_by_stop(sleeper, verb)  # continued since, maybe
     if sleeper.why is STOPPED or sleeper.why is SIGNALLED:
         sleeper.why = None
     body.leave_if_over()
     result = GO_ON
-    if body.process.state is State.STOPPED:
+    if cut or body.process.state is State.STOPPED:
         result = await _stopped(body, sleeper, line, verb, args)
+        if result is GO_ON:
+            _leave_if_closed(sleeper)
     line.try_again(sleeper)
     if result is GO_ON and is_signalled(body):
         result = signalled(body, sleeper, line, verb, args)
+        line.try_again(sleeper)
     return result
+
+
+def _leave_if_closed(sleeper: Sleeper) -> None:
+    """Its channel was closed: closing a descriptor disturbs nobody, closing a channel does."""
+    place = sleeper.place
+    if place is not None and place.patient and not place.open:
+        raise ClosedMeanwhile
 
 
 async def _stopped(
@@ -319,12 +297,13 @@ async def _stopped(
     """A stop, as Linux's sleepers go through it; the result if the call is over.
 
     Who sleeps to send looks for room once more before it stops
-    (sock_alloc_send_pskb, pipe_write).  A call that has moved something ends
-    with its short count; another leaves the line and stands at its end when
-    the process goes on.
+    (sock_alloc_send_pskb, pipe_write), as does who may not sleep on.  A call
+    that has moved something ends with its short count, and some end with EINTR;
+    another leaves the line and stands at its end when the process goes on.
     """
     result = GO_ON
-    if sleeper.asleep[-1].mask & WRITABLE:
+    ends = sleeper.why is not TIMED_OUT and ends_by_stop(sleeper, verb)
+    if ends or sleeper.asleep[-1].mask & WRITABLE:
         line.try_again(sleeper)
         result = verb(*args)
         if type(result) is WouldBlock:
@@ -342,6 +321,8 @@ async def _stopped(
     if result is not GO_ON:
         return result
     done = progress(verb)
+    if done is None and ends:
+        fail(errno.EINTR)
     return GO_ON if done is None else done
 
 

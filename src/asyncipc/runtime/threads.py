@@ -43,7 +43,12 @@ class Threads:
 
     def __iter__(self) -> Iterator[Thread]:
         yield self._body.process.main
-        yield from list(self._others.values())
+        is_over = self._body.parking.is_over
+        for task, thread in list(self._others.items()):
+            if is_over(task):  # a thread that has ended takes no signals, whoever remembers it
+                self._others.pop(task, None)
+            else:
+                yield thread
 
     def of(self, task: object) -> Thread:
         """That of a task that sleeps."""
@@ -63,14 +68,27 @@ class Threads:
         return thread
 
     def part(self) -> None:
-        """From now on masks may differ; who sleeps has the mask of all till now."""
+        """From now on masks may differ; who sleeps has the mask of all till now.
+
+        In a handler the calling task has another, which is nobody else's.
+        """
         if self.apart:
             return
         self.apart = True
-        main = self._body.process.main
-        for sleeper in self._body.sleepers:
-            if sleeper.task is not None and sleeper.task is not self._body.task:
-                self._others[sleeper.task] = Thread(main.mask)
+        body, main = self._body, self._body.process.main
+        of_all, own = MASK.get(), main.mask
+        tasks = [sleeper.task for sleeper in body.sleepers if sleeper.task is not None]
+        for task in tasks:
+            if task is not body.task:
+                self._others[task] = Thread(of_all)
+        main.mask = of_all
+        self.own().mask = own
+
+    def set_mask(self, mask: int) -> None:
+        """That of the calling task, and of those that it will start."""
+        self.own().mask = mask
+        if self.apart:
+            MASK.set(mask)
 
     def unite(self, main: Thread) -> None:
         """exec: ``main`` is the only thread there is."""
@@ -110,27 +128,28 @@ def run_handlers(body: Body) -> Action | None:
     which says whether an interrupted call restarts; None if there was none.
 
     What a handler raises leaves the call; the handlers that have not run then
-    are due again.
+    are due again.  exec drops the frames and keeps the mask.
     """
-    thread = body.threads.own()
-    frames = list(_new_frames(body, thread))
+    frames = list(_new_frames(body))
     if not frames:
         return None
     first = frames[0].action
     try:
         while frames:
-            _run(body, thread, frames)
-            frames += _new_frames(body, thread)
+            _run(body, frames)
+            frames += _new_frames(body)
     finally:
-        for frame in reversed(frames):
-            thread.pending.put_back(frame.info)
-            thread.mask = frame.mask
-        body.simulation.kernel.delivery.settle(body.process)
+        if body.next_program is None:
+            for frame in reversed(frames):
+                body.threads.own().pending.put_back(frame.info)
+                body.threads.set_mask(frame.mask)
+            body.simulation.kernel.delivery.settle(body.process)
     return first
 
 
-def _new_frames(body: Body, thread: Thread) -> Iterator[Frame]:
+def _new_frames(body: Body) -> Iterator[Frame]:
     """All that is due now, each with the masks of those before it in force."""
+    thread = body.threads.own()
     take = body.simulation.kernel.delivery.take_handled
     while taken := take(body.process, thread):
         info, action = taken
@@ -138,16 +157,18 @@ def _new_frames(body: Body, thread: Thread) -> Iterator[Frame]:
         yield Frame(info, action, thread.enter(action.mask | deferred))
 
 
-def _run(body: Body, thread: Thread, frames: list[Frame]) -> None:
+def _run(body: Body, frames: list[Frame]) -> None:
     """The handler on top of the stack."""
     info, action, mask = frames.pop()
     assert not isinstance(action.handler, Disposition)
     kernel, process = body.simulation.kernel, body.process
     if kernel.life is not None:
         kernel.tell(process, "signal", " ".join(map(str, info[:4])))
+    body.threads.set_mask(body.threads.own().mask)  # what the handler starts inherits it
     try:
         action.handler(info.si_signo, info)
     finally:
-        thread.mask = mask
-        kernel.delivery.settle(process)
+        if body.next_program is None:
+            body.threads.set_mask(mask)
+            kernel.delivery.settle(process)
     body.leave_if_over()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from inspect import CORO_CLOSED, getcoroutinestate
 from types import coroutine
 from typing import Any, Final, final
 
@@ -15,9 +16,11 @@ import outcome
 import trio
 from trio.lowlevel import Abort, RaiseCancelT
 
+from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
 from asyncipc.runtime.parking import Place, Raised, Scope, Sleeper
+from asyncipc.runtime.process import CURRENT
 
 
 def _let_go(_: RaiseCancelT) -> Abort:
@@ -56,10 +59,30 @@ class TrioSleeper(Sleeper):
     def serve(self) -> bool | None:
         # A task that is rescheduled can't be cancelled any more: what the verb
         # has done in its stead is not lost.
-        task = self.task
+        task, body = self.task, self.body
         if task is None or task.custom_sleep_data is not self:
             return None
-        _, verb, args, refusal = self.asleep
+        if body.process.state is not State.RUNNING or body.next_program is not None:
+            return None
+        attempt = self._try_watched if body.attention else self._try
+        served: bool | None = attempt(*self.asleep)
+        return served
+
+    def _try_watched(self, *asleep: Any) -> bool | None:
+        """Somebody watches: what happens is the sleeper's doing."""
+        token = CURRENT.set(self.body)
+        try:
+            return self._try(*asleep)
+        finally:
+            CURRENT.reset(token)
+
+    def _try(
+        self,
+        _: str,
+        verb: Callable[..., object],
+        args: tuple[object, ...],
+        refusal: WouldBlock,
+    ) -> bool | None:
         try:
             result = verb(*args)
         except Exception as error:
@@ -69,7 +92,7 @@ class TrioSleeper(Sleeper):
         if type(result) is WouldBlock:  # another line's
             return None
         self.result = result
-        _reschedule(task, _WOKEN)
+        _reschedule(self.task, _WOKEN)
         return True
 
 
@@ -113,6 +136,9 @@ class TrioParking:
 
     def current_task(self) -> object:
         return trio.lowlevel.current_task()
+
+    def is_over(self, task: trio.lowlevel.Task) -> bool:
+        return getcoroutinestate(task.coro) == CORO_CLOSED
 
     def scope(self) -> Scope:
         return trio.CancelScope()

@@ -80,11 +80,12 @@ class Node:
 
     def path(self) -> bytes:
         """Its absolute path, as ``/proc/PID/fd`` shows it."""
-        if self.parent is None:
-            return b"/"
-        above = self.parent.path()
-        deleted = b"" if self.linked else b" (deleted)"
-        return (above if above.endswith(b"/") else above + b"/") + self.name + deleted
+        names: list[bytes] = []
+        here = self
+        while here.parent is not None:  # no recursion: directories nest as deep as one likes
+            names.append(here.name if here.linked else here.name + b" (deleted)")
+            here = here.parent
+        return b"/" + b"/".join(reversed(names))
 
     def describe(self) -> str:
         return self.path().decode(errors="backslashreplace")

@@ -4,8 +4,8 @@ A process has a descriptor table, a parent, signal dispositions and a status.
 Its *body* (the tasks that run its program) belongs to the runtime; the kernel
 only tells it to go on, to stop at its next call, or to end.
 
-States: RUNNING and STOPPED live; a ZOMBIE has closed everything and waits for
-its parent to ask; REAPED is gone.
+States: RUNNING and STOPPED live; one that is ENDING closes what it has; a
+ZOMBIE has closed everything and waits for its parent to ask; REAPED is gone.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 class State(enum.Enum):
     RUNNING = "running"
     STOPPED = "stopped"
+    ENDING = "ending"
     ZOMBIE = "zombie"
     REAPED = "reaped"
 

@@ -24,6 +24,7 @@ class SignalWait:
     __slots__ = ("_delivery", "_process", "_thread", "_wanted")
 
     restarts: Final = False
+    survives_stops: Final = False  # do_sigtimedwait: EINTR whatever woke it
 
     def __init__(self, delivery: Delivery, process: Process, thread: Thread, wanted: int) -> None:
         self._delivery = delivery

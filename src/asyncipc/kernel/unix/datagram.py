@@ -125,9 +125,11 @@ class DatagramEndpoint(Socket):
 
     def _leave(self, former: DatagramEndpoint) -> None:
         if self.datagrams:
+            told = not former.closed and former.peer is self
+            if told:
+                former.error = errno.ECONNRESET  # before a sender that sleeps gets its room
             self._discard()
-            if not former.closed and former.peer is self:
-                former.error = errno.ECONNRESET
+            if told:
                 former.notify_all()
         if former.relays is not None:
             former.relays.pop(self, None)
@@ -319,8 +321,9 @@ class DatagramEndpoint(Socket):
 
     def _discard(self) -> None:
         """Nobody will read what was received."""
-        while self.datagrams:
-            _, memory, sender = self.datagrams.popleft()
+        gone = tuple(self.datagrams)
+        self.datagrams.clear()
+        for _, memory, sender in gone:
             sender._give_back(memory)
         self._tell_room()
 
