@@ -42,6 +42,7 @@ def _message_of(abort: Any) -> object:
 _SLEEP: Final = _message_of(_let_go)
 _STEP: Final = _message_of(_hold_on)
 _WOKEN: Final = outcome.Value(None)
+_RUNNING: Final = State.RUNNING
 _reschedule: Final = trio.lowlevel.reschedule
 
 
@@ -62,37 +63,23 @@ class TrioSleeper(Sleeper):
         task, body = self.task, self.body
         if task is None or task.custom_sleep_data is not self:
             return None
-        if body.process.state is not State.RUNNING or body.next_program is not None:
+        if body.process.state is not _RUNNING or body.next_program is not None:
             return None
-        attempt = self._try_watched if body.attention else self._try
-        served: bool | None = attempt(*self.asleep)
-        return served
-
-    def _try_watched(self, *asleep: Any) -> bool | None:
-        """Somebody watches: what happens is the sleeper's doing."""
-        token = CURRENT.set(self.body)
-        try:
-            return self._try(*asleep)
-        finally:
-            CURRENT.reset(token)
-
-    def _try(
-        self,
-        _: str,
-        verb: Callable[..., object],
-        args: tuple[object, ...],
-        refusal: WouldBlock,
-    ) -> bool | None:
+        _, verb, args, refusal = self.asleep
+        # If somebody watches, what happens is the sleeper's doing.
+        token = CURRENT.set(body) if body.attention else None
         try:
             result = verb(*args)
         except Exception as error:
             result = Raised(error)
+        if token is not None:
+            CURRENT.reset(token)
         if result is refusal:
             return False
         if type(result) is WouldBlock:  # another line's
             return None
         self.result = result
-        _reschedule(self.task, _WOKEN)
+        _reschedule(task, _WOKEN)
         return True
 
 
