@@ -176,3 +176,26 @@ def test_all_who_wait_for_one_object_wake(run: Run) -> None:
         assert not current().sleepers
 
     run(main)
+
+
+def test_a_listener_that_is_closed_while_somebody_polls_it_goes_on_accepting(run: Run) -> None:
+    """As on Linux: a call that sleeps holds its files."""
+
+    async def main() -> None:
+        listener = posix.socket()
+        posix.bind(listener, ("127.0.0.1", 7))
+        posix.listen(listener)
+        async with anyio.create_task_group() as group:
+            group.start_soon(posix.poll, [(listener, 1)])
+            await anyio.sleep(1)
+            posix.close(listener)
+            client = posix.socket()
+            await posix.connect(client, ("127.0.0.1", 7))
+            group.cancel_scope.cancel()
+        with pytest.raises(ConnectionResetError):
+            await posix.recv(client, 1)
+        other = posix.socket()
+        with pytest.raises(ConnectionRefusedError):
+            await posix.connect(other, ("127.0.0.1", 7))
+
+    run(main)
