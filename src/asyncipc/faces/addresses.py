@@ -11,7 +11,6 @@ from __future__ import annotations
 import operator
 import os
 from functools import lru_cache
-from ipaddress import ip_address
 from socket import EAI_NONAME, gaierror
 from typing import Final, TypeAlias
 
@@ -73,6 +72,8 @@ def canonical(name: str, family: int) -> str:
         return LOOPBACK6 if is_ipv6 else LOOPBACK4
     if name == "<broadcast>":
         return BROADCAST
+    from ipaddress import ip_address  # dear to import, and asked once for each host
+
     try:
         host = ip_address(name.partition("%")[0])
     except ValueError:

@@ -19,7 +19,6 @@ import heapq
 import math
 import sys
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Final, final
 
 import anyio
@@ -44,8 +43,9 @@ def nanoseconds(seconds: float) -> int:
         ns = round(seconds * SECOND)
     else:
         # What lies beyond the middle between a float and the one before it is shown as the float.
-        below = Fraction(math.nextafter(seconds, -math.inf))
-        ns = math.ceil((below + Fraction(seconds)) / 2 * SECOND)
+        a, b = math.nextafter(seconds, -math.inf).as_integer_ratio()
+        c, d = seconds.as_integer_ratio()
+        ns = -(-(a * d + c * b) * SECOND // (2 * b * d))
     return ns if ns / SECOND >= seconds else ns + 1
 
 

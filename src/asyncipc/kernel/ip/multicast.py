@@ -10,7 +10,6 @@ The values are the bytes of ip(7)'s struct ip_mreq (group, address), ip_mreqn
 from __future__ import annotations
 
 import errno
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
@@ -169,6 +168,8 @@ def _ipv6_mreq(value: int | bytes) -> tuple[str, int]:
     """Group and index of a struct ipv6_mreq.  EINVAL for what is no group."""
     if isinstance(value, int) or len(value) < IPV6_MREQ_SIZE:
         fail(errno.EINVAL)
+    from ipaddress import IPv6Address  # dear to import, and hardly ever wanted
+
     group = str(IPv6Address(value[:16]))
     if not is_multicast(group):
         fail(errno.EINVAL)
