@@ -11,11 +11,9 @@ from asyncipc.kernel.files.namespace import (
     O_DIRECTORY,
     O_EXCL,
     O_TRUNC,
-    Directory,
-    FifoNode,
     Namespace,
 )
-from asyncipc.kernel.files.node import S_IFDIR, S_IFIFO
+from asyncipc.kernel.files.node import S_IFDIR, S_IFIFO, Directory, FifoNode
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import O_RDONLY, O_RDWR, O_WRONLY
 from asyncipc.kernel.processes.process import Process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncipc.kernel.files.namespace import Directory, FifoNode, SocketNode
+from asyncipc.kernel.files.node import Directory, FifoNode, SocketNode
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.sockets.address import InetAddress

@@ -14,7 +14,7 @@ from functools import lru_cache
 from socket import EAI_NONAME, gaierror
 from typing import Final, TypeAlias
 
-from asyncipc.kernel.ip.inet import ANY4, ANY6, LOOPBACK4, LOOPBACK6
+from asyncipc.kernel.ip.address import ANY4, ANY6, LOOPBACK4, LOOPBACK6
 from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
 from asyncipc.kernel.sockets.socket import AF_INET6
 

@@ -231,6 +231,3 @@ class OpenFile:
     def set_pipe_size(self, size: int) -> int:
         """fcntl(F_SETPIPE_SZ)"""
         fail(errno.EBADF)
-
-    def allow_flags(self, flags: int) -> None:
-        """fcntl(F_SETFL): refuse a status flag that the object does not know."""

@@ -139,7 +139,6 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
 def _set_status_flags(entry: Descriptor, fd: int, flags: int) -> int:
     """F_SETFL: what may be changed is; the access mode and the rest stay."""
     file = entry.file
-    file.allow_flags(flags)
     if flags & O_ASYNC:
         file.kernel.signal_driven.start(file, fd)
     elif file.flags & O_ASYNC:

@@ -17,8 +17,8 @@ import errno
 from typing import Final, NoReturn, final
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.files.namespace import O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC, Directory
-from asyncipc.kernel.files.node import FifoNode
+from asyncipc.kernel.files.namespace import O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC
+from asyncipc.kernel.files.node import Directory, FifoNode
 from asyncipc.kernel.files.pipe import Pipe, PipeEnd, ReadEnd, WriteEnd
 from asyncipc.kernel.openfile import (
     O_CLOEXEC,

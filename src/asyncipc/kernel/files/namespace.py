@@ -21,28 +21,13 @@ from asyncipc.kernel.files.node import (
     Directory,
     FifoNode,
     Node,
-    SocketNode,
     Status,
-    allows,
     demand,
 )
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home
     from asyncipc.kernel.processes.process import Process
-
-__all__ = [
-    "R_OK",
-    "W_OK",
-    "X_OK",
-    "Directory",
-    "FifoNode",
-    "Namespace",
-    "Node",
-    "SocketNode",
-    "Status",
-    "allows",
-]
 
 NAME_MAX: Final = 255
 PATH_MAX: Final = 4096

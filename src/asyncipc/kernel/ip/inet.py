@@ -11,36 +11,15 @@ from typing import final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.ip.address import (
-    ANY4,
-    ANY6,
-    EPHEMERAL_PORTS,
     LOOPBACK4,
     LOOPBACK6,
-    MAPPED,
-    PRIVILEGED_PORTS,
     is_ipv6,
     is_loopback,
     is_wildcard,
-    mapped,
     unmapped,
 )
 from asyncipc.kernel.tcp.ports import TcpPorts
 from asyncipc.kernel.udp.ports import UdpPorts
-
-__all__ = [
-    "ANY4",
-    "ANY6",
-    "EPHEMERAL_PORTS",
-    "LOOPBACK4",
-    "LOOPBACK6",
-    "MAPPED",
-    "PRIVILEGED_PORTS",
-    "Inet",
-    "is_ipv6",
-    "is_wildcard",
-    "mapped",
-    "unmapped",
-]
 
 
 @final

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from asyncipc.kernel.descriptors import DescriptorTable
-    from asyncipc.kernel.files.namespace import Directory
+    from asyncipc.kernel.files.node import Directory
     from asyncipc.kernel.timers import Timer
 
 

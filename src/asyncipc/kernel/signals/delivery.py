@@ -30,7 +30,6 @@ from asyncipc.kernel.signals.disposition import (
     STOPPING,
     UNCATCHABLE,
     Action,
-    Disposition,
     Effect,
     SignalInfo,
     bit,
@@ -244,7 +243,3 @@ def _take(process: Process, wanted: int) -> SignalInfo | None:
         if info is not None:
             return info
     return None
-
-
-def ignores_children(process: Process) -> bool:
-    return process.action(SIGCHLD).handler is Disposition.IGNORE

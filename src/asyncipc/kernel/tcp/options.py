@@ -33,7 +33,6 @@ TCP_USER_TIMEOUT: Final = 18
 INFO_SIZE: Final = 280
 """sizeof(struct tcp_info), Linux 6.18."""
 LINGER2_MAX: Final = 120
-DEFER_MAX: Final = 127
 CONGESTION_NAMES: Final = (b"reno", b"cubic")
 CONGESTION_NAME_SIZE: Final = 16
 
