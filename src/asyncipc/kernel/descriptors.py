@@ -11,10 +11,13 @@ from __future__ import annotations
 import errno
 import heapq
 from collections.abc import Iterator
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.processes.process import Process
 
 NOFILE_SOFT: Final = 1024
 NOFILE_HARD: Final = 1048576
@@ -44,13 +47,17 @@ class Descriptor:
 
 @final
 class DescriptorTable:
-    """``get``: the entry of a number, None if it is not open."""
+    """``get``: the entry of a number, None if it is not open.
 
-    __slots__ = ("_entries", "_fresh", "_holes", "get", "hard_limit", "limit")
+    ``owner``: whose table it is, who may hold more than descriptors of a file.
+    """
+
+    __slots__ = ("_entries", "_fresh", "_holes", "get", "hard_limit", "limit", "owner")
 
     def __init__(self, limit: int = NOFILE_SOFT, hard_limit: int = NOFILE_HARD) -> None:
         self.limit = limit
         self.hard_limit = hard_limit
+        self.owner: Process | None = None
         self._entries: dict[int, Descriptor] = {}
         self.get = self._entries.get  # no frame of ours on the hot path
         self._holes: list[int] = []  # a heap of numbers below _fresh that were closed
@@ -128,14 +135,21 @@ class DescriptorTable:
         file.hold()
         if displaced is not None:
             displaced.open = False
-            displaced.file.drop()
+            self._let_go(displaced.file)
         return target
 
     def close(self, fd: int) -> None:
         """close(2)"""
         entry = self[fd]
         self._forget(fd)
-        entry.file.drop()
+        self._let_go(entry.file)
+
+    def _let_go(self, file: OpenFile) -> None:
+        """filp_close(): what hangs on the descriptor goes before the open file does."""
+        owner = self.owner
+        if owner is not None and owner.holdings is not None:
+            owner.holdings.closed(owner, file)
+        file.drop()
 
     def close_range(self, first: int, last: int, *, only_mark: bool = False) -> None:
         """close_range(2): close, or mark close-on-exec; holes are skipped."""

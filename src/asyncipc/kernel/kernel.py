@@ -22,6 +22,7 @@ from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.files.namespace import Namespace
 from asyncipc.kernel.files.pipe import new_pipe
 from asyncipc.kernel.ip.inet import Inet
+from asyncipc.kernel.memory.contents import Memory, OwnMemory
 from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
 from asyncipc.kernel.processes import children
 from asyncipc.kernel.processes.groups import Groups
@@ -63,13 +64,15 @@ class LifeTap(Protocol):
 class Kernel:
     """``name``: the host's.  ``wire`` and ``life`` are the taps, unset unless watched.
 
-    ``timers``: the clock, which its owner sets before anything runs.
+    ``timers``: the clock, ``memory``: where pages come from; their owner sets
+    both before anything runs.
     """
 
     def __init__(self, name: str = "localhost", processes_max: int = PROCESSES_MAX) -> None:
         self.name = name
         self.processes_max = processes_max
         self.timers: Timers = NoTimers()
+        self.memory: Memory = OwnMemory()
         self.names = Namespace(self)
         self.abstract = AbstractNames()
         self.inet = Inet()
@@ -131,6 +134,8 @@ class Kernel:
         child.dispositions = parent.dispositions.copy()
         child.handled = parent.handled
         child.main.mask = (thread or parent.main).mask
+        if parent.holdings is not None:
+            parent.holdings.forked(parent, child)
         self._adopt(parent, child)
         self.tell(child, "born", f"of pid {parent.pid}")
         return child
@@ -140,6 +145,8 @@ class Kernel:
         process.name = name
         process.executed = True
         process.forget_handlers()
+        if process.holdings is not None:
+            process.holdings.executed(process)
         process.table.close_on_exec()
         self.tell(process, "exec", name)
         self.delivery.settle(process)
@@ -161,6 +168,8 @@ class Kernel:
             self.timers.cancel(process.alarm)
         signal = status & 0x7F
         self.tell(process, "killed" if signal else "exited", str(signal or status >> 8))
+        if process.holdings is not None:
+            process.holdings.ended(process)
         process.table.close_all()
         reaper = self._reaper_of(process) if process.children else self.init
         for child in list(process.children.values()):

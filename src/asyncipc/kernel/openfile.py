@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.files.namespace import Namespace
     from asyncipc.kernel.ip.inet import Inet
+    from asyncipc.kernel.memory.contents import Memory
     from asyncipc.kernel.signals.io import SignalDriven
     from asyncipc.kernel.timers import Timers
     from asyncipc.kernel.unix.abstract import AbstractNames
@@ -53,11 +54,18 @@ class WireTap(Protocol):
     def __call__(self, source: OpenFile, target: OpenFile, size: int) -> None: ...
 
 
+class Attachment(Protocol):
+    """What belongs to an open file without being part of it: a lock, an entry of epoll."""
+
+    def released(self, file: OpenFile) -> None:
+        """The last holder is gone; the object itself is released after this."""
+
+
 class Home(Protocol):
     """What all open files of one kernel share.
 
-    Inode numbers, the wire's tap, its clock, and the name spaces: of files, of
-    abstract UNIX names, of internet addresses.
+    Inode numbers, the wire's tap, its clock, its memory, and the name spaces: of
+    files, of abstract UNIX names, of internet addresses.
     """
 
     wire: WireTap | None
@@ -66,6 +74,7 @@ class Home(Protocol):
     abstract: AbstractNames
     inet: Inet
     signal_driven: SignalDriven
+    memory: Memory
 
     def new_inode(self) -> int: ...
     def raise_io(self, file: OpenFile) -> None: ...
@@ -76,12 +85,13 @@ class OpenFile:
 
     ``flags``: access mode and status flags.  ``inode``: names it in
     ``describe``, as in ``/proc/PID/fd``.  ``signal_owner`` and ``signal_sent``
-    are what F_SETOWN and F_SETSIG stored.
+    are what F_SETOWN and F_SETSIG stored.  ``attached``: what goes with it.
     """
 
     __slots__ = (
         "_read_queue",
         "_write_queue",
+        "attached",
         "flags",
         "holders",
         "inode",
@@ -104,6 +114,7 @@ class OpenFile:
         self.inode = kernel.new_inode()
         self._read_queue: WaitQueue | None = None
         self._write_queue: WaitQueue | None = None
+        self.attached: tuple[Attachment, ...] = ()
         self.signal_owner = 0
         self.signal_sent = 0
 
@@ -119,7 +130,14 @@ class OpenFile:
         if self.holders == 0:
             if self.flags & O_ASYNC:
                 self.kernel.signal_driven.stop(self)
+            if self.attached:
+                self._detach()
             self.release()
+
+    def _detach(self) -> None:
+        attached, self.attached = self.attached, ()
+        for attachment in attached:
+            attachment.released(self)
 
     def release(self) -> None:
         """The last holder is gone: tell the peer."""

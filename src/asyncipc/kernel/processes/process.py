@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from asyncipc.kernel.descriptors import DescriptorTable
     from asyncipc.kernel.files.node import Directory
+    from asyncipc.kernel.processes.holdings import Holdings
     from asyncipc.kernel.timers import Timer
 
 
@@ -96,6 +97,7 @@ class Process:
         "gid",
         "group",
         "handled",
+        "holdings",
         "main",
         "name",
         "news",
@@ -126,6 +128,7 @@ class Process:
         self.gid = 0
         self.name = name
         self.table = table
+        table.owner = self
         self.parent: Process | None = None
         self.children: dict[int, Process] = {}
         self.place = 0  # among its parent's children
@@ -143,6 +146,7 @@ class Process:
         self.dispositions: dict[int, Action] = dict.fromkeys(IGNORED_AT_START, IGNORE)
         self.handled = 0
         self.alarm: Timer | None = None
+        self.holdings: Holdings | None = None  # what it has beside descriptors
         self.body: Body | None = None
         self.waits: WaitQueue | None = None
         self.wait_refusal: WouldBlock | None = None
