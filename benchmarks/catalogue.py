@@ -8,9 +8,12 @@ from benchmarks import (
     busy,
     connect,
     datagram,
+    epoll,
     fan_in,
+    hand_over,
     importing,
     memory,
+    message_queue,
     pingpong,
     processes,
     server,
@@ -41,4 +44,7 @@ def _all(scale: float) -> Iterator[Case]:
     yield server.case(scale)
     yield server.memory_case(scale)
     yield timer.case(scale)
+    yield hand_over.case(scale)
+    yield message_queue.case(scale)
+    yield epoll.case(scale)
     yield importing.case(scale)

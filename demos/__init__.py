@@ -21,6 +21,16 @@ READING_ORDER = (
     "clients",
     "lost",
     "signals",
+    "priorities",
+    "epoll_server",
+    "passing",
+    # how storage is shared
+    "ring_buffer",
+    "record_locks",
+    "lost_update",
+    "torn_read",
+    "lock_order",
+    "dead_owner",
     # what goes wrong, why, and what helps
     "unclosed",
     "both_send",

@@ -21,6 +21,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
 RANKS = {
     "errors": 0,
     "events": 0,
+    "statistics": 0,
     "kernel": 1,
     "network": 2,
     "runtime": 3,

@@ -45,10 +45,16 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "getsockopt": (SOL_SOCKET, SO_TYPE),
     "listen": (1,),
     "recv": (10,),
+    "recv_fds": (10, 1),
     "recv_into": (bytearray(10),),
     "recvfrom": (10,),
+    "recvmmsg": (1, 10),
     "recvmsg": (10,),
+    "recvmsg_into": ([bytearray(10)],),
     "send": (b"x",),
+    "send_fds": ([b"x"], [0]),
+    "sendmmsg": ([([b"x"],)],),
+    "sendmsg": ([b"x"],),
     "sendto": (b"x", HOST),
     "setsockopt": (SOL_SOCKET, SO_SNDBUF, 5000),
     "shutdown": (2,),
@@ -57,7 +63,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
 
 def test_every_call_on_a_socket_is_in_the_table() -> None:
     """So that a new one is asked for its errors, too."""
-    modules = {"asyncipc.posix.sockets", "asyncipc.posix.messages", "asyncipc.posix.options"}
+    rooms = ("ancillary", "messages", "options", "sockets")
+    modules = {f"asyncipc.posix.{room}" for room in rooms}
     public = {
         name
         for name in posix.__all__

@@ -51,3 +51,12 @@ def test_it_is_a_queue_of_bytes(chunks: list[bytes], takes: list[int]) -> None:
         assert queue.take(take) == left[:take]
         left = left[take:]
         assert queue.size == len(left)
+
+
+def test_what_is_given_back_is_the_next_to_be_taken() -> None:
+    queue = ByteQueue()
+    queue.put_first(b"b")
+    queue.put(b"cde")
+    assert queue.take(2) == b"bc"
+    queue.put_first(b"xy")
+    assert (queue.size, queue.take(3), queue.take(9)) == (4, b"xyd", b"e")

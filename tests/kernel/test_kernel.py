@@ -289,6 +289,19 @@ def test_orphans_and_zombies_go_to_the_nearest_subreaper(kernel: Kernel, parent:
     assert kernel.waitpid(parent, dead.pid, 0) == (dead.pid, 3 << 8)
 
 
+def test_a_death_signal_comes_from_the_parent_once_the_child_is_adopted(
+    kernel: Kernel, parent: Process
+) -> None:
+    parent.subreaper = True
+    child = kernel.fork(parent, "child")
+    victim, other = kernel.fork(child, "victim"), kernel.fork(child, "other")
+    victim.death_signal = 9
+    assert kernel.fork(victim, "grandchild").death_signal == 0
+    kernel.end(child, 0)
+    assert (victim.state, victim.parent, other.state) == (State.ZOMBIE, parent, State.RUNNING)
+    assert kernel.waitpid(parent, victim.pid, 0) == (victim.pid, 9)
+
+
 def test_a_stopped_group_that_is_orphaned_is_hung_up_and_goes_on(
     kernel: Kernel, parent: Process
 ) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from asyncipc.errors import Unsupported
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.files.namespace import (
     O_CREAT,
@@ -14,6 +13,7 @@ from asyncipc.kernel.files.namespace import (
     Namespace,
 )
 from asyncipc.kernel.files.node import S_IFDIR, S_IFIFO, Directory, FifoNode
+from asyncipc.kernel.files.regular import S_IFREG, RegularNode
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import O_RDONLY, O_RDWR, O_WRONLY
 from asyncipc.kernel.processes.process import Process
@@ -79,7 +79,7 @@ def test_a_process_begins_in_tmp_and_paths_are_absolute_or_from_there(
     assert tree.lookup(root, b"../../f") is tree.lookup(root, b"/tmp/f")
     tree.chdir(root, b"/")
     assert tree.getcwd(root) == b"/"
-    assert tree.listdir(root, b".") == [b"tmp"]
+    assert tree.listdir(root, b".") == [b"tmp", b"dev"]
     assert tree.listdir(root, b"tmp/") == [b"f", b"d", b"g"]
 
 
@@ -237,18 +237,18 @@ def test_times_tell_when_a_node_and_the_names_in_it_have_changed(
     kernel.timers = hand = Hand()  # type: ignore[assignment]
     hand.ns = 5
     tree.mkfifo(root, b"d/x", 0o666)
-    assert tree.stat(root, b"d/x")[-3:] == (5, 5, 5)
-    assert tree.stat(root, b"d")[-3:] == (0, 5, 5)
+    assert tree.stat(root, b"d/x")[6:9] == (5, 5, 5)
+    assert tree.stat(root, b"d")[6:9] == (0, 5, 5)
     hand.ns = 6
     tree.chmod(root, b"d/x", 0)
-    assert tree.stat(root, b"d/x")[-3:] == (5, 5, 6)
-    assert tree.stat(root, b"d")[-3:] == (0, 5, 5)
+    assert tree.stat(root, b"d/x")[6:9] == (5, 5, 6)
+    assert tree.stat(root, b"d")[6:9] == (0, 5, 5)
     node = tree.lookup(root, b"d/x")
     hand.ns = 7
     tree.listdir(root, b"d")
     tree.unlink(root, b"d/x")
-    assert node.status()[-3:] == (5, 5, 7)
-    assert tree.stat(root, b"d")[-3:] == (7, 7, 7)
+    assert node.status()[6:9] == (5, 5, 7)
+    assert tree.stat(root, b"d")[6:9] == (7, 7, 7)
 
 
 def test_every_directory_on_the_way_must_let_the_process_search_it(
@@ -314,6 +314,11 @@ def test_the_owner_is_judged_by_the_owners_bits_alone(
     [
         (b"x", O_RDONLY, "ENOENT"),
         (b"x/", O_CREAT, "EISDIR"),
+        (b"f/", O_CREAT, "EISDIR"),
+        (b"d/", O_CREAT | O_EXCL, "EISDIR"),
+        (b"none/x", O_CREAT | O_DIRECTORY, "EINVAL"),
+        (b"d", O_DIRECTORY | O_TRUNC, "EISDIR"),
+        (b".", O_CREAT | O_EXCL, "EEXIST"),
         (b"f/", O_RDWR, "ENOTDIR"),
         (b"f", O_RDWR | O_DIRECTORY, "ENOTDIR"),
         (b"f", O_RDWR | O_CREAT, "no error"),
@@ -343,13 +348,22 @@ def test_opening_needs_the_permissions_that_its_access_mode_asks(
     assert failure(tree.to_open, user, b"f", O_RDONLY) == "EACCES"
 
 
-def test_a_regular_file_is_refused_by_name_where_one_could_be_made(
+def test_o_creat_makes_a_regular_file_with_what_the_umask_leaves_of_the_mode(
     tree: Namespace, root: Process, user: Process
 ) -> None:
-    with pytest.raises(Unsupported, match="regular files"):
-        tree.to_open(root, b"x", O_RDWR | O_CREAT)
+    made = tree.to_open(root, b"d/x", O_RDWR | O_CREAT | O_EXCL, 0o666)
+    assert isinstance(made, RegularNode)
+    status = tree.stat(root, b"d/x")
+    assert status[:6] == (S_IFREG | 0o644, made.inode, 1, 0, 0, 0)
+    assert tree.to_open(root, b"d/x", O_RDWR | O_CREAT, 0o666) is made
     tree.chmod(root, b"d", 0o755)
-    assert failure(tree.to_open, user, b"d/x", O_RDWR | O_CREAT) == "EACCES"
+    assert failure(tree.to_open, user, b"d/y", O_RDWR | O_CREAT) == "EACCES"
+    assert failure(tree.stat, root, b"d/y") == "ENOENT"
+
+
+def test_who_makes_a_file_may_open_it_as_it_likes(tree: Namespace, user: Process) -> None:
+    assert isinstance(tree.to_open(user, b"x", O_RDWR | O_CREAT, 0o000), RegularNode)
+    assert failure(tree.to_open, user, b"x", O_RDWR | O_CREAT) == "EACCES"
 
 
 def test_a_forked_process_has_its_own_working_directory(

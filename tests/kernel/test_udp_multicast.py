@@ -22,6 +22,7 @@ from asyncipc.kernel.ip.options import (
 )
 from asyncipc.kernel.sockets.address import Inet6Address, InetAddress
 from asyncipc.kernel.sockets.options import SO_REUSEADDR
+from asyncipc.kernel.sockets.socket import Message
 from asyncipc.kernel.udp.socket import UdpSocket
 from tests.kernel.helpers import failure, refused
 from tests.kernel.udp import Host
@@ -142,7 +143,7 @@ def test_a_group_is_reached_through_an_interface_or_from_a_bound_address(
     sender.setsockopt(IPPROTO_IP, IP_MULTICAST_TTL, 0)
     host.send(sender, b"x", InetAddress(GROUP, receiver.port))
     message = receiver.recvmsg(9, 0)
-    assert message == (b"x", 1, 0, InetAddress(source, sender.port))
+    assert message == Message(b"x", 1, 0, InetAddress(source, sender.port))
     sender.connect(host.process, InetAddress(GROUP, receiver.port))
     assert sender.getsockname() == InetAddress(source, sender.port)
     sender.send(b"y", 0)
@@ -189,7 +190,7 @@ def test_a_socket_on_an_address_does_not_hear_its_group_and_one_on_the_group_doe
     assert on_group.recv(9, 0) == b"x"
     assert refused(exact.recv, 9, 0)
     host.send(on_group, b"y", sender)  # which comes from the route's address
-    assert sender.recvmsg(9, 0) == (b"y", 1, 0, InetAddress(LO, on_group.port))
+    assert sender.recvmsg(9, 0) == Message(b"y", 1, 0, InetAddress(LO, on_group.port))
 
 
 def test_nobody_is_refused_by_a_group() -> None:
@@ -207,7 +208,7 @@ def test_an_ipv6_socket_hears_ipv4_groups_that_it_joined_itself() -> None:
     host.send(sender, b"unheard", InetAddress(GROUP, six.port))
     join(six)
     host.send(sender, b"x", InetAddress(GROUP, six.port))
-    assert six.recvmsg(9, 0) == (b"x", 1, 0, Inet6Address("::ffff:127.0.0.1", sender.port))
+    assert six.recvmsg(9, 0) == Message(b"x", 1, 0, Inet6Address("::ffff:127.0.0.1", sender.port))
     host_member.drop()
 
 

@@ -9,7 +9,7 @@ from asyncipc.kernel.ip.options import IPPROTO_IPV6, IPV6_V6ONLY
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.sockets.address import Address, Inet6Address, InetAddress
 from asyncipc.kernel.sockets.options import SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET
-from asyncipc.kernel.sockets.socket import AF_INET6, MSG_DONTWAIT
+from asyncipc.kernel.sockets.socket import AF_INET6, MSG_DONTWAIT, Message
 from tests.kernel.helpers import failure, refused
 from tests.kernel.udp import Host
 
@@ -156,7 +156,7 @@ def test_ipv4_datagrams_go_to_an_ipv4_wildcard_before_an_ipv6_one() -> None:
     four.drop()
     host.send(sender, b"y", InetAddress(LOOPBACK, six.port))
     message = six.recvmsg(9, 0)
-    assert message == (b"y", 1, 0, Inet6Address("::ffff:127.0.0.1", sender.port))
+    assert message == Message(b"y", 1, 0, Inet6Address("::ffff:127.0.0.1", sender.port))
 
 
 def test_reuseport_spreads_senders_and_keeps_each_at_its_receiver() -> None:

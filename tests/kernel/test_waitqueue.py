@@ -196,3 +196,21 @@ def test_what_an_attempt_changes_itself_neither_wakes_nor_bars_its_line() -> Non
     assert not queue.barred
     queue.notify()
     assert wakes([first, second]) == [1, 0]
+
+
+def test_the_youngest_watcher_is_woken_first_and_those_put_last_after_all() -> None:
+    queue = WaitQueue(Source(), 1)
+    woken: list[str] = []
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def wake(self) -> None:
+            woken.append(self.name)
+
+    queue.watch(Named("last"), last=True)
+    for name in ("older", "younger"):
+        queue.watch(Named(name))
+    queue.notify()
+    assert woken == ["younger", "older", "last"]

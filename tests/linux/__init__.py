@@ -1,8 +1,8 @@
 """What Linux did, measured case by case, and the program that replays it here.
 
 ``observed.json`` (the measurements) and ``scope.json`` (which cases a part of
-the project must pass) are data; ``more.json``, ``tcp.json`` and
-``random.json`` have the same format and hold further measurements.  Read
+the project must pass) are data; ``more.json``, ``storage.json``, ``tcp.json``
+and ``random.json`` have the same format and hold further measurements.  Read
 ``oplang`` first, then ``task``, ``machine`` and ``replay``; the ``*_ops``
 modules are one function per operation.
 """

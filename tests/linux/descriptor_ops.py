@@ -128,17 +128,14 @@ async def write(fd: int, data: bytes) -> int:
 
 
 async def readv(fd: int, sizes: list[int]) -> Value:
-    """One read of the sum, scattered: no object of ours can tell the difference."""
-    data = await read(fd, sum(sizes))
-    parts: list[Value] = [len(data)]
-    for size in sizes:
-        parts.append(data[:size].ljust(size, b"\0"))
-        data = data[size:]
-    return parts
+    """[how many octets, each buffer]"""
+    buffers = [bytearray(size) for size in sizes]
+    got: int = await retried(posix.readv, fd, buffers)
+    return [got, *map(bytes, buffers)]
 
 
 async def writev(fd: int, buffers: list[bytes]) -> int:
-    return await write(fd, b"".join(buffers))
+    return await retried(posix.writev, fd, buffers)
 
 
 async def fill(fd: int, data: bytes, show: str | None = None, max: int = FILL_MAX) -> Value:

@@ -99,12 +99,14 @@ class Conductor:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._pid = posix.getpid()
-        self._names = Names()
+        self._names = Names(pids={self._pid: "init"})
         self._tasks: dict[str, Task] = {}
 
     async def start(self) -> None:
+        """The conductor adopts orphans and waits for none, as the one on Linux does."""
+        posix.prctl(posix.PR_SET_CHILD_SUBREAPER, 1)
         first = Task(self._simulation, "A")
-        pid = self._simulation.spawn(_first_process, first)
+        pid = posix.fork(_first_process, first)
         self._simulation.kernel.processes[pid].table.limit = NOFILE_MEASURED
         await self._welcome(first, pid)
 

@@ -16,17 +16,12 @@ from typing import Final
 from asyncipc import posix
 from asyncipc.errors import fail
 from tests.linux.descriptor_ops import FILL_MAX, Operation, retried, until_failure
-from tests.linux.oplang import Addressed, Fd, SocketName, Value, error_name, mask_text
+from tests.linux.oplang import Addressed, Fd, SocketName, Value, error_name
 from tests.linux.socket_ops import a_socket, await_readiness, set_timeout
 
 PATH_MAX: Final = 107
 """How long Python lets a path be: the kernel takes one byte more, without a NUL at its end."""
 SUN_PATH: Final = 108
-MSG_BITS: Final = {
-    "OOB": 0x1, "PEEK": 0x2, "CTRUNC": 0x8, "TRUNC": 0x20, "DONTWAIT": 0x40, "EOR": 0x80,
-    "ERRQUEUE": 0x2000,
-}  # fmt: skip
-MSG_CMSG_CLOEXEC: Final = 0x40000000
 
 
 def checked(fd: int, address: SocketName) -> SocketName:
@@ -123,13 +118,6 @@ async def sendto(fd: int, data: bytes, address: SocketName, flags: int = 0) -> i
 async def recvfrom(fd: int, n: int, flags: int = 0) -> Value:
     data, address = await retried(posix.recvfrom, a_socket(fd), n, flags)
     return [data, Addressed(address)]
-
-
-async def recvmsg(fd: int, n: int, anc: int = 256, flags: int = 0) -> Value:
-    """[data, ancillary items, flags, address]"""
-    data, items, told, address = await retried(posix.recvmsg, a_socket(fd), n, anc, flags)
-    shown: list[Value] = [[level, kind, len(content)] for level, kind, content in items]
-    return [data, shown, mask_text(told & ~MSG_CMSG_CLOEXEC, MSG_BITS), Addressed(address)]
 
 
 async def fillto(fd: int, data: bytes, address: SocketName, max: int = FILL_MAX) -> Value:  # noqa: A002
@@ -247,7 +235,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "py_connect": py_connect,
     "py_connect_ex": py_connect_ex,
     "recvfrom": recvfrom,
-    "recvmsg": recvmsg,
     "reuseport_spread": reuseport_spread,
     "sameport": sameport,
     "sendto": sendto,

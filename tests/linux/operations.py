@@ -8,14 +8,23 @@ from typing import Final
 
 from asyncipc import Unsupported
 from tests.linux import (
+    ancillary_ops,
     descriptor_ops,
+    epoll_ops,
+    lock_ops,
+    memory_ops,
     named_socket_ops,
     option_ops,
     path_ops,
     process_ops,
+    queue_ops,
     readiness_ops,
+    semaphore_ops,
     signal_ops,
     socket_ops,
+    splice_ops,
+    sync_ops,
+    waiting_descriptor_ops,
 )
 from tests.linux.oplang import Value
 from tests.linux.task import Action, Task
@@ -27,7 +36,16 @@ OPERATIONS: Final = {
     **socket_ops.OPERATIONS,
     **named_socket_ops.OPERATIONS,
     **option_ops.OPERATIONS,
+    **ancillary_ops.OPERATIONS,
     **readiness_ops.OPERATIONS,
+    **epoll_ops.OPERATIONS,
+    **waiting_descriptor_ops.OPERATIONS,
+    **splice_ops.OPERATIONS,
+    **lock_ops.OPERATIONS,
+    **memory_ops.OPERATIONS,
+    **semaphore_ops.OPERATIONS,
+    **sync_ops.OPERATIONS,
+    **queue_ops.OPERATIONS,
     **process_ops.OPERATIONS,
     **signal_ops.OPERATIONS,
     **TASK_OPERATIONS,

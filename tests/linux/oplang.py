@@ -13,7 +13,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tests.linux.constants import CONSTANTS
 
@@ -30,6 +30,10 @@ class Mask(int):
     """Poll bits: written ``IN|OUT``."""
 
 
+class Identifier(int):
+    """An object of System V: written ``id1``, ``id2`` ... by order of appearance."""
+
+
 class Holders(list[int]):
     """Descriptors that are written as the variables that hold them."""
 
@@ -44,7 +48,14 @@ class Addressed:
     name: SocketName | None
 
 
-Value: TypeAlias = "int | float | str | bytes | Addressed | Sequence[Value] | None"
+@dataclass(frozen=True)
+class Handle:
+    """What a program holds that is no number, as a mapping or a semaphore: written ``ok``."""
+
+    thing: Any
+
+
+Value: TypeAlias = "int | float | str | bytes | Addressed | Handle | Sequence[Value] | None"
 """``None`` is written ``ok``; text stands for itself."""
 Written: TypeAlias = "int | float | str | list[Written]"
 """A value as a file of cases has it."""
@@ -61,6 +72,10 @@ CASE_DIRECTORY: Final = "/case"
 """Where a case works, an empty directory: ``$D``."""
 ABSTRACT_PREFIX: Final = b"\0case."
 """Before the abstract names of a case: ``@x``."""
+IPC_PREFIX: Final = "/case."
+"""Before the names of a case's queues, semaphores, shared memory: ``$N/x``."""
+FIRST_KEY: Final = 0x40000000
+"""The System V keys of a case are from here on: ``$K1``."""
 _EPHEMERAL_PORTS: Final = range(32768, 61000)
 
 _PREFERRED_ERRORS: Final = {11: "EAGAIN", 35: "EDEADLK", 95: "EOPNOTSUPP"}
@@ -172,6 +187,8 @@ class Names:
     pids: dict[int, str] = field(default_factory=lambda: {1: "init"})
     appeared: dict[int | bytes, str] = field(default_factory=dict)
     """Ports and names of the kernel's choice, by order of appearance."""
+    identified: dict[int, str] = field(default_factory=dict)
+    """Objects of System V likewise."""
 
     def arguments(self, tokens: tuple[str, ...]) -> tuple[list[Value], dict[str, Value]]:
         """The positional and the keyword arguments that tokens stand for."""
@@ -194,8 +211,8 @@ class Names:
             return float(token)
         if token.startswith("'") or re.match(r"\w+\*\d", token):
             return unspell(token)
-        if token.startswith(("$D", "@")):
-            return _path_or_abstract(token)
+        if token.startswith(("$", "@")):
+            return _name(token)
         if re.fullmatch(r"-?%\w+", token):
             return self._pid(token)
         internet = _INTERNET.fullmatch(token)
@@ -204,8 +221,7 @@ class Names:
         if token.startswith("["):
             return self._list(token[1:-1])
         if token in self.variables:
-            held = self.variables[token]
-            return held.name if isinstance(held, Addressed) else held
+            return _held(self.variables[token])
         return self._constant(token)
 
     def _port(self, text: str) -> int:
@@ -233,7 +249,8 @@ class Names:
 
     def _constant(self, token: str) -> Value:
         """A constant, several or-ed, or (for who knows what it means) the word itself."""
-        numbers = [self.variables.get(word, CONSTANTS.get(word)) for word in token.split("|")]
+        words = token.split("|")
+        numbers = [self.variables.get(word, CONSTANTS.get(word, _number(word))) for word in words]
         result = 0
         for number in numbers:
             if not isinstance(number, int):
@@ -262,6 +279,8 @@ class Names:
             return spell(value)
         if isinstance(value, Addressed):
             return self._address(value.name)
+        if isinstance(value, Handle):
+            return "ok"
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [self.write(part) for part in value]
         if isinstance(value, Fd):
@@ -270,6 +289,8 @@ class Names:
             return f"%{self.pids.get(value, '?')}" if value else 0
         if isinstance(value, Mask):
             return mask_text(value)
+        if isinstance(value, Identifier):
+            return self.identified.setdefault(value, f"id{len(self.identified) + 1}")
         return int(value) if isinstance(value, bool) else value
 
     def _holder(self, fd: int) -> str:
@@ -300,9 +321,25 @@ class Names:
         return self.appeared.setdefault(chosen, f"{kind}{of_this_kind + 1}")
 
 
-def _path_or_abstract(token: str) -> str | bytes:
+def _number(word: str) -> int | None:
+    return int(word) if word.isdecimal() else None
+
+
+def _held(value: Value) -> Value:
+    """What a variable stands for, as operations take it."""
+    if isinstance(value, Addressed):
+        return value.name
+    return value.thing if isinstance(value, Handle) else value
+
+
+def _name(token: str) -> str | bytes | int:
+    """``$D/x`` a path, ``$N/x`` a name of IPC, ``$K1`` a key, ``@x`` and ``@+x`` abstract names."""
     if token.startswith("$D"):
         return CASE_DIRECTORY + token.removeprefix("$D")
+    if token.startswith("$N/"):
+        return IPC_PREFIX + token.removeprefix("$N/")
+    if token.startswith("$K"):
+        return FIRST_KEY + int(token.removeprefix("$K"))
     if token.startswith("@+"):
         return b"\0" + unspell(token.removeprefix("@+"))
     return ABSTRACT_PREFIX + token.removeprefix("@").encode()

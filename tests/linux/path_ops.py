@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
+from os import O_DIRECTORY, O_RDONLY
 from typing import Final
 
 from asyncipc import posix
 from tests.linux.descriptor_ops import Operation, retried
-from tests.linux.oplang import Fd
+from tests.linux.oplang import Fd, Value
 
 FILE_MODE: Final = 0o600
 
@@ -40,6 +42,37 @@ def rmdir(path: str) -> None:
 
 def rename(former: str, new: str) -> None:
     posix.rename(former, new)
+
+
+def link(path: str, new: str) -> None:
+    posix.link(path, new)
+
+
+def nlink(path: int | str) -> int:
+    return _status(path).st_nlink
+
+
+def blocks(path: int | str) -> int:
+    return _status(path).st_blocks
+
+
+def listdir(path: str) -> list[str]:
+    return sorted(posix.listdir(path))
+
+
+def fsync(fd: int) -> None:
+    posix.fsync(fd)
+
+
+def preadv(fd: int, sizes: list[int], offset: int) -> Value:
+    """[how many octets, each buffer]"""
+    buffers = [bytearray(size) for size in sizes]
+    got = posix.preadv(fd, buffers, offset)
+    return [got, *map(bytes, buffers)]
+
+
+def pwritev(fd: int, buffers: list[bytes], offset: int) -> int:
+    return posix.pwritev(fd, buffers, offset)
 
 
 def chmod(path: str, mode: int) -> None:
@@ -78,6 +111,14 @@ def pwrite(fd: int, data: bytes, offset: int) -> int:
     return posix.pwrite(fd, data, offset)
 
 
+def truncate(path: str, length: int) -> None:
+    posix.truncate(path, length)
+
+
+async def opendirfd(path: str) -> Fd:
+    return await open_path(path, O_RDONLY | O_DIRECTORY)
+
+
 def ftruncate(fd: int, length: int) -> None:
     posix.ftruncate(fd, length)
 
@@ -87,27 +128,39 @@ def fsize(fd: int) -> int:
 
 
 def ftype(path: int | str) -> str:
-    found = posix.fstat(path) if isinstance(path, int) else posix.stat(path)
-    return stat.filemode(found.st_mode)[0]
+    return stat.filemode(_status(path).st_mode)[0]
+
+
+def _status(path: int | str) -> os.stat_result:
+    return posix.fstat(path) if isinstance(path, int) else posix.stat(path)
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "blocks": blocks,
     "chmod": chmod,
     "exists": exists,
     "fsize": fsize,
+    "fsync": fsync,
     "ftruncate": ftruncate,
     "ftype": ftype,
     "isdir": isdir,
+    "link": link,
+    "listdir": listdir,
     "lseek": lseek,
     "mkdir": mkdir,
     "mkfifo": mkfifo,
     "mode": mode,
+    "nlink": nlink,
     "open": open_path,
+    "opendirfd": opendirfd,
     "pread": pread,
+    "preadv": preadv,
     "pwrite": pwrite,
+    "pwritev": pwritev,
     "rename": rename,
     "rmdir": rmdir,
     "sys_open": sys_open,
+    "truncate": truncate,
     "umask": umask,
     "unlink": unlink,
 }

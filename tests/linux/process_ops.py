@@ -14,7 +14,7 @@ from asyncipc import posix
 from asyncipc.kernel.processes.process import State
 from tests.linux.descriptor_ops import Operation, retried
 from tests.linux.oplang import Pid, Value, signal_name, status_text
-from tests.linux.signal_ops import told
+from tests.linux.signal_ops import code_name, told
 from tests.linux.task import Journal, Task
 
 WATCHED: Final = sorted((SIGUSR1, SIGUSR2, SIGPIPE))
@@ -25,7 +25,7 @@ WATCHED: Final = sorted((SIGUSR1, SIGUSR2, SIGPIPE))
 def fork(parent: Task, child: Task) -> Pid:
     pid = posix.fork(child.live)
     inherited = parent.journals.get(posix.getpid(), Journal())
-    parent.journals[pid] = Journal(inherited.python.copy(), inherited.c.copy())
+    parent.journals[pid] = Journal(inherited.python.copy(), inherited.c.copy(), inherited.wakeup_fd)
     return Pid(pid)
 
 
@@ -109,6 +109,15 @@ async def sys_wait(pid: int = -1, flags: int = 0) -> Value:
     return _told(*await posix.waitpid(pid, flags))
 
 
+async def waitid(kind: int, number: int, flags: int) -> Value:
+    """[process, signal, status, code] of a child with news."""
+    info = await retried(posix.waitid, kind, number, flags)
+    if info is None:
+        return None
+    code = code_name(info.si_signo, info.si_code)
+    return [Pid(info.si_pid), signal_name(info.si_signo), info.si_status, code]
+
+
 def _told(pid: int, status: int) -> Value:
     return [Pid(pid), status_text(status)] if pid else [0, status]
 
@@ -165,8 +174,21 @@ def subreaper(on: int) -> None:
     posix.set_child_subreaper(bool(on))
 
 
+def pdeathsig(signal: int) -> None:
+    posix.prctl(posix.PR_SET_PDEATHSIG, signal)
+
+
 def setuid(user: int) -> None:
     posix.setuid(user)
+
+
+def setgid(group: int) -> None:
+    posix.setgid(group)
+
+
+def geteuid() -> int:
+    """There is one user to a process: real, effective and saved are the same."""
+    return posix.getuid()
 
 
 async def forkexec_setpgid() -> None:
@@ -200,12 +222,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "exit": exit_now,
     "exitcode": exitcode,
     "forkexec_setpgid": forkexec_setpgid,
+    "geteuid": geteuid,
     "getpgid": getpgid,
     "getpgrp": getpgrp,
     "getpid": getpid,
     "getppid": getppid,
     "getsid": getsid,
+    "pdeathsig": pdeathsig,
     "segv": segv,
+    "setgid": setgid,
     "setpgid": setpgid,
     "setsid": setsid,
     "setuid": setuid,
@@ -213,6 +238,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "survives_exec": survives_exec,
     "sys_wait": sys_wait,
     "wait": wait,
+    "waitid": waitid,
     "waitpid": waitpid,
     "waitraw": waitraw,
 }

@@ -16,7 +16,7 @@ import anyio
 from asyncipc import posix
 from asyncipc.kernel.signals.disposition import SIGCHLD, Disposition, Handler, SignalInfo
 from tests.linux.descriptor_ops import Operation, retried
-from tests.linux.oplang import Pid, Value, signal_name
+from tests.linux.oplang import Fd, Pid, Value, signal_name
 from tests.linux.task import Journal, Task
 
 SIGNALS: Final = 65
@@ -56,7 +56,20 @@ def handle(task: Task, signal: int, restart: int = 0) -> str:
 
 
 def _log(task: Task, number: int, _: object) -> None:
-    journal(task).python.append(signal_name(number))
+    own = journal(task)
+    own.python.append(signal_name(number))
+    if own.wakeup_fd >= 0:
+        file = task.simulation.kernel.processes[posix.getpid()].table[own.wakeup_fd].file
+        file.write(bytes([number]))
+
+
+def wakeup_fd(task: Task, fd: int) -> int:
+    """``signal.set_wakeup_fd``: Python's handler writes the number there; the former one."""
+    if fd >= 0 and posix.get_blocking(fd):
+        raise ValueError(f"the fd {fd} must be in non-blocking mode")
+    own = journal(task)
+    former, own.wakeup_fd = own.wakeup_fd, fd
+    return Fd(former) if former >= 0 else former
 
 
 def ignore(task: Task, signal: int) -> str:
@@ -182,9 +195,14 @@ async def sigtimedwait(signals: Sequence[int], ms: int) -> Value:
 
 
 def _shown(info: SignalInfo) -> Value:
-    codes = CHILD_CODES if info.si_signo == SIGCHLD and info.si_code > 0 else CODES
-    code = codes.get(info.si_code, str(info.si_code))
+    code = code_name(info.si_signo, info.si_code)
     return [signal_name(info.si_signo), code, Pid(info.si_pid)]
+
+
+def code_name(signal: int, code: int) -> str:
+    """Where a signal comes from."""
+    codes = CHILD_CODES if signal == SIGCHLD and code > 0 else CODES
+    return codes.get(code, str(code))
 
 
 async def sys_sigtimedwait(signals: Sequence[int], ms: int) -> str:
@@ -243,4 +261,5 @@ TASK_OPERATIONS: Final[Mapping[str, Operation]] = {
     "handle": handle,
     "ignore": ignore,
     "siglog": siglog,
+    "wakeup_fd": wakeup_fd,
 }

@@ -38,10 +38,14 @@ class Order:
 
 @dataclass
 class Journal:
-    """What the signal handlers of one process wrote down: those of Python, and those of C."""
+    """What the signal handlers of one process wrote down: those of Python, and those of C.
+
+    ``wakeup_fd``: where Python's tell of each signal beside; -1: nowhere.
+    """
 
     python: list[str] = field(default_factory=list)
     c: list[str] = field(default_factory=list)
+    wakeup_fd: int = -1
 
 
 @final

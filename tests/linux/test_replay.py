@@ -17,9 +17,20 @@ Steps: TypeAlias = "list[list[Written]]"
 WriteCases: TypeAlias = Callable[..., str]
 
 BACKENDS: Final[tuple[BackendName, ...]] = ("trio", "asyncio")
-SCOPES: Final = ("first slice", "message passing")
+SCOPES: Final = ("first slice", "message passing", "the stdlib socket", "storage and the rest")
 MEASURED: Final = [case for scope in SCOPES for case in chosen(HERE / "observed.json", scope, ())]
-MORE: Final = load(HERE / "more.json")
+MORE: Final = load(HERE / "more.json") + load(HERE / "storage.json")
+EXCEPTIONS: Final = {
+    "storage.mmap.resize": "mremap(2) is not modelled: a mapping keeps its size",
+}
+"""Measured cases that cannot pass, and why."""
+
+
+def replayed(case: Case) -> object:
+    """A case as a parameter; an exception that passes all the same fails."""
+    reason = EXCEPTIONS.get(case.id)
+    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+    return pytest.param(case, id=case.id, marks=marks)
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def write_cases(tmp_path: Path) -> WriteCases:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("case", MEASURED + MORE, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [replayed(case) for case in MEASURED + MORE])
 def test_simulated_machine_does_what_linux_did(case: Case, backend: BackendName) -> None:
     assert [str(difference) for difference in differences(case, backend)] == []
 

@@ -12,7 +12,8 @@ from textwrap import fill
 from typing import Any, Final, Literal, TypeAlias
 
 import asyncipc
-from asyncipc.trace.tables import picture
+from asyncipc.statistics import MachineStatistics
+from asyncipc.trace.picture import WIDTH, picture
 from asyncipc.trace.transcript import Transcript
 
 Backend: TypeAlias = Literal["trio", "asyncio"]
@@ -56,6 +57,12 @@ def show_endless(program: Program, backend: Backend, seed: int | None, title: st
 def look(moment: str) -> None:
     """Draw the descriptor tables of all processes, as they are now."""
     print(f"\n{picture(asyncipc.current_simulation(), moment)}")
+
+
+def table(tool: Callable[[MachineStatistics], str], moment: str) -> None:
+    """Print a table of the machine, as it is now, as the tool of that name would."""
+    shown = tool(asyncipc.current_simulation().statistics())
+    print(f"\n── {moment} ".ljust(WIDTH, "─") + f"\n\n$ {tool.__name__}\n{shown}")
 
 
 def _run(program: Program, **options: Any) -> None:

@@ -13,9 +13,11 @@ from asyncipc.faces.datagram_sockets import (
     UNIXDatagramChannel,
 )
 from asyncipc.faces.listeners import ListenerChannel
+from asyncipc.faces.open_file import FileChannel
 from asyncipc.faces.stream_sockets import SocketChannel
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd
+from asyncipc.kernel.files.regular import RegularFile
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.sockets.socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket
 from asyncipc.runtime.process import Body, current
@@ -29,6 +31,7 @@ AnyChannel: TypeAlias = (
     | ConnectedUDPChannel
     | UNIXDatagramChannel
     | ConnectedUNIXDatagramChannel
+    | FileChannel
 )
 
 
@@ -52,6 +55,8 @@ def _channel_of(file: OpenFile) -> Callable[[Body, Descriptor], AnyChannel] | No
         return PipeReceiveChannel
     if isinstance(file, WriteEnd):
         return PipeSendChannel
+    if isinstance(file, RegularFile):
+        return FileChannel
     if isinstance(file, Socket) and file.kind == SOCK_STREAM:
         return ListenerChannel if file.is_listening() else SocketChannel
     if isinstance(file, Socket) and file.kind == SOCK_DGRAM:

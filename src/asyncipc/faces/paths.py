@@ -26,7 +26,7 @@ async def open_path(path: Path, flags: int, mode: int) -> Descriptor:
     """open(2): the lowest free descriptor, once the other side is there."""
     body = current()
     name = to_kernel_path(path)
-    opening = body.machine.open(body, name, flags)
+    opening = body.machine.open(body, name, flags, mode)
     table = body.process.table
     opened: list[Descriptor] = []
 

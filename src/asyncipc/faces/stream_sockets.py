@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from io import IOBase
 from typing import Any, TypeVar, final
 
-from anyio import ClosedResourceError
+from anyio import ClosedResourceError, EndOfStream
 from anyio.abc import SocketAttribute, SocketStream
 
 from asyncipc.errors import Unsupported
 from asyncipc.faces.addresses import ProgramAddress, canonical, to_kernel, to_program
+from asyncipc.faces.ancillary import Sending, descriptors_in, rights
 from asyncipc.faces.channels import Channel, ReceivingHalf, SendingHalf, translate
 from asyncipc.faces.socket_calls import socket_of
+from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.sockets.ancillary import MSG_CMSG_CLOEXEC, ControlRoom, cmsg_len
 from asyncipc.kernel.sockets.options import SOL_SOCKET
-from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6, AF_UNIX, SHUT_WR, SOCK_STREAM
+from asyncipc.kernel.sockets.socket import (
+    AF_INET,
+    AF_INET6,
+    AF_UNIX,
+    SHUT_WR,
+    SOCK_STREAM,
+    Message,
+)
+from asyncipc.kernel.transfer import LongWrite
+from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import ClosedMeanwhile, call, syscall
 
@@ -89,6 +102,72 @@ class SocketChannel(SocketLike, SendingHalf, ReceivingHalf, SocketStream):
                 translate(error)
             self._sent_eof = True
             return
+
+    async def send_fds(self, message: bytes, fds: Collection[int | IOBase]) -> None:
+        """sendmsg(2): ``message`` with descriptors, as anyio's ``UNIXSocketStream``.
+
+        ``fds``: numbers of this process, which keeps its own.  They go with the
+        first bytes, and stay open until the peer receives them, whatever becomes
+        of the sender.  Blocks, fails and is cancelled as ``send``; OSError (EBADF,
+        EINVAL) if they cannot be sent, Unsupported over TCP.
+        """
+        if not message:
+            raise ValueError("message must not be empty")
+        if not fds:
+            raise ValueError("fds must not be empty")
+        numbers = [fd if isinstance(fd, int) else fd.fileno() for fd in fds]
+        self._check_unix()
+        sending = Sending(self.file, self._owner.process, (rights(numbers),))
+        data: Buffer = message
+        try:
+            sending.begin()
+            while len(data):
+                data = memoryview(data)[await self._send_some(sending, data) :]
+        finally:
+            sending.over()
+
+    async def _send_some(self, sending: Sending, data: Buffer) -> int:
+        self.check_open()
+        try:
+            return await syscall("sendmsg", self, LongWrite(sending, data, 0))
+        except InterruptedError:
+            return 0
+        except (OSError, ClosedMeanwhile) as error:
+            self._failed(error)
+
+    async def receive_fds(self, msglen: int, maxfds: int) -> tuple[bytes, list[int]]:
+        """recvmsg(2): up to ``msglen`` bytes, and up to ``maxfds`` descriptors that came along.
+
+        The numbers are new, and this process has to close them; more than that
+        is dropped.  Blocks, fails and is cancelled as ``receive``.  ValueError;
+        Unsupported over TCP.
+        """
+        if not isinstance(msglen, int) or msglen < 0:
+            raise ValueError("msglen must be a non-negative integer")
+        if not isinstance(maxfds, int) or maxfds < 1:
+            raise ValueError("maxfds must be a positive integer")
+        self._check_unix()
+        own, process, room = socket_of(self.file), self._owner.process, cmsg_len(4 * maxfds)
+
+        def verb(size: int, flags: int) -> Message | WouldBlock:
+            return own.recvmsg(size, flags, ControlRoom(process, room, MSG_CMSG_CLOEXEC))
+
+        while True:
+            try:
+                message = await syscall("recvmsg", self, verb, msglen, 0)
+            except InterruptedError:
+                self.check_open()
+                continue
+            except (OSError, ClosedMeanwhile) as error:
+                translate(error)
+            if not message.data and not message.ancillary:
+                raise EndOfStream
+            return message.data, descriptors_in(message.ancillary)
+
+    def _check_unix(self) -> None:
+        self.check_open()
+        if socket_of(self.file).family != AF_UNIX:
+            raise Unsupported("descriptors travel over UNIX sockets only")
 
 
 def create_socketpair() -> tuple[SocketChannel, SocketChannel]:

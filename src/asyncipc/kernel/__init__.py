@@ -5,9 +5,13 @@ It must never know a clock, a die, a log, an event loop or the machine it runs
 on: no await, no import beyond the standard library's words.
 
 Read in this order: ``readiness``, ``waitqueue`` (the pattern of everything),
-``buffers``, ``openfile``, ``descriptors``; then the objects: ``files`` (pipes,
-FIFOs, path names), ``sockets`` (what all have in common) with ``unix``, ``ip``,
-``tcp`` and ``udp``, and ``console``; ``transfer``, ``poll`` and ``select`` (calls
-that take long); ``signals``, ``processes``, and ``kernel``, which holds them
-together.  Inside, a package may import its neighbours: they are one rank.
+``buffers``, ``openfile``, ``descriptors``; then the objects.  Of message passing:
+``files`` (pipes, FIFOs, path names), ``sockets`` (what all have in common) with
+``unix``, ``ip``, ``tcp`` and ``udp``, ``mqueue``, and ``console``.  Of shared storage:
+``files`` again (regular ones), ``locks``, ``memory``, ``sync`` (futexes and what
+stands on them) and ``sysv``.  What waits for others: ``poll`` and ``select``,
+``anonymous`` (epoll and its kin), ``handover`` (a line of those who want different
+things), ``transfer`` (calls that take long).  Then ``signals``, ``processes``, and
+``kernel``, which holds them together; ``census`` looks at all of it.  Inside, a
+package may import its neighbours: they are one rank.
 """

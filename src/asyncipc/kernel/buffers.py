@@ -9,7 +9,7 @@ owns it (page slots for a pipe, memory of packets for a socket).
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 """What a program may send: anything with bytes in a row."""
@@ -33,7 +33,6 @@ def part_of(data: Buffer, start: int, stop: int) -> bytes | memoryview:
     return bytes(data[start:stop])
 
 
-@final
 class ByteQueue:
     """``put`` takes only what nobody can change any more."""
 
@@ -48,6 +47,15 @@ class ByteQueue:
         if self._chunks is NO_CHUNKS:
             self._chunks = deque()
         self._chunks.append(chunk)
+        self.size += len(chunk)
+
+    def put_first(self, chunk: bytes) -> None:
+        """Give back what was taken: it is the next to be taken again."""
+        chunks = self._chunks = deque() if self._chunks is NO_CHUNKS else self._chunks
+        if self._offset:
+            chunks[0] = memoryview(chunks[0])[self._offset :]
+            self._offset = 0
+        chunks.appendleft(chunk)
         self.size += len(chunk)
 
     def take(self, limit: int) -> bytes:

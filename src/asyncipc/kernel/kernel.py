@@ -14,14 +14,14 @@ kernel meets it as :class:`asyncipc.kernel.processes.process.Body`.
 from __future__ import annotations
 
 import errno
-from typing import Final, Protocol, final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.files.namespace import Namespace
 from asyncipc.kernel.files.pipe import new_pipe
-from asyncipc.kernel.ip.inet import Inet
 from asyncipc.kernel.memory.contents import Memory, OwnMemory
 from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
 from asyncipc.kernel.processes import children
@@ -38,11 +38,25 @@ from asyncipc.kernel.signals.disposition import (
 )
 from asyncipc.kernel.signals.io import SignalDriven
 from asyncipc.kernel.signals.state import Thread
-from asyncipc.kernel.sockets.families import new_socket, new_socket_pair
-from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.kernel.timers import NoTimers, Timers
 from asyncipc.kernel.unix.abstract import AbstractNames
 from asyncipc.kernel.waitqueue import WouldBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncipc.kernel.anonymous.makers import Makers
+    from asyncipc.kernel.ip.inet import Inet
+    from asyncipc.kernel.locks.registry import Locks
+    from asyncipc.kernel.memory.mmap import MemoryMaps
+    from asyncipc.kernel.mqueue.names import MessageQueues
+    from asyncipc.kernel.sockets.socket import Socket
+    from asyncipc.kernel.sync.futex import Futexes
+    from asyncipc.kernel.sysv.messages import TypedQueues
+    from asyncipc.kernel.sysv.segments import Segments
+    from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
+    from asyncipc.kernel.unix.in_flight import InFlight
+    from asyncipc.statistics import MachineStatistics
 
 PID_MAX: Final = 4194304
 PROCESSES_MAX: Final = 100_000
@@ -64,8 +78,8 @@ class LifeTap(Protocol):
 class Kernel:
     """``name``: the host's.  ``wire`` and ``life`` are the taps, unset unless watched.
 
-    ``timers``: the clock, ``memory``: where pages come from; their owner sets
-    both before anything runs.
+    ``timers``: the clock, ``memory``: where pages come from, ``caller``: whose call it
+    is at this moment; their owner sets them before anything runs.
     """
 
     def __init__(self, name: str = "localhost", processes_max: int = PROCESSES_MAX) -> None:
@@ -75,10 +89,10 @@ class Kernel:
         self.memory: Memory = OwnMemory()
         self.names = Namespace(self)
         self.abstract = AbstractNames()
-        self.inet = Inet()
         self.wire: WireTap | None = None
         self.life: LifeTap | None = None
         self.processes: dict[int, Process] = {}
+        self.callers_asked = False
         self.delivery = Delivery(self)
         self.groups = Groups(self)
         self.signal_driven = SignalDriven(self)
@@ -87,10 +101,73 @@ class Kernel:
         self._last_pid = 0
         self._taken: dict[int, None] = {}
         self.init = self._new_process("init", DescriptorTable())
+        self.caller: Callable[[], tuple[Process, Thread]] = lambda: (self.init, self.init.main)
 
     def new_inode(self) -> int:
         self._inodes += 1
         return self._inodes
+
+    # -- rooms that are furnished when somebody first enters them: imports are not free
+
+    @cached_property
+    def inet(self) -> Inet:
+        from asyncipc.kernel.ip.inet import Inet
+
+        return Inet()
+
+    @cached_property
+    def memory_maps(self) -> MemoryMaps:
+        from asyncipc.kernel.memory.mmap import MemoryMaps
+
+        return MemoryMaps(self)
+
+    @cached_property
+    def segments(self) -> Segments:
+        from asyncipc.kernel.sysv.segments import Segments
+
+        return Segments(self)
+
+    @cached_property
+    def message_queues(self) -> MessageQueues:
+        from asyncipc.kernel.mqueue.names import MessageQueues
+
+        return MessageQueues(self)
+
+    @cached_property
+    def system_v_messages(self) -> TypedQueues:
+        from asyncipc.kernel.sysv.messages import TypedQueues
+
+        return TypedQueues(self.timers)
+
+    @cached_property
+    def futexes(self) -> Futexes:
+        from asyncipc.kernel.sync.futex import Futexes
+
+        return Futexes(self.processes)
+
+    @cached_property
+    def semaphore_sets(self) -> SemaphoreSets:
+        from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
+
+        return SemaphoreSets(self.timers)
+
+    @cached_property
+    def anonymous(self) -> Makers:
+        from asyncipc.kernel.anonymous.makers import Makers
+
+        return Makers(self)
+
+    @cached_property
+    def in_flight(self) -> InFlight:
+        from asyncipc.kernel.unix.in_flight import InFlight
+
+        return InFlight()
+
+    @cached_property
+    def locks(self) -> Locks:
+        from asyncipc.kernel.locks.registry import Locks
+
+        return Locks()
 
     # -- objects
 
@@ -102,13 +179,25 @@ class Kernel:
 
     def socket(self, family: int, kind: int, protocol: int) -> Socket:
         """socket(2)"""
+        from asyncipc.kernel.sockets.families import new_socket
+
         return new_socket(self, family, kind, protocol)
 
     def socketpair(
         self, family: int, kind: int, protocol: int, creator: Process | None = None
     ) -> tuple[Socket, Socket]:
         """socketpair(2)"""
+        from asyncipc.kernel.sockets.families import new_socket_pair
+
         return new_socket_pair(self, family, kind, protocol, creator)
+
+    def ask_callers(self) -> None:
+        """Somebody asks who sends (SO_PASSCRED): from now on calls say who makes them."""
+        if not self.callers_asked:
+            self.callers_asked = True
+            for process in self.processes.values():
+                if process.body is not None:
+                    process.body.alert()
 
     # -- birth and death
 
@@ -171,13 +260,18 @@ class Kernel:
         if process.holdings is not None:
             process.holdings.ended(process)
         process.table.close_all()
+        if "in_flight" in self.__dict__:  # sockets may be left that hold one another
+            self.in_flight.collect()
         reaper = self._reaper_of(process) if process.children else self.init
         for child in list(process.children.values()):
             self._adopt(reaper, child)
+            if child.death_signal:
+                self.delivery.bereave(process, child)
         if process.body is not None:
             process.body.end()
         self.groups.rescue(at_risk)
         process.state = State.ZOMBIE
+        process.tell_end()
         self._report_end(process)
 
     def _reaper_of(self, process: Process) -> Process:
@@ -239,6 +333,7 @@ class Kernel:
         if process.parent is not None:
             del process.parent.children[process.pid]
         self.tell(process, "reaped", "")
+        process.tell_end()
 
     def tell(self, process: Process, change: str, detail: str) -> None:
         if self.life is not None:
@@ -255,6 +350,14 @@ class Kernel:
     ) -> SignalInfo | WouldBlock | None:
         """waitid(2)"""
         return children.waitid(self, process, kind, number, options)
+
+    # -- a look at it
+
+    def statistics(self) -> MachineStatistics:
+        """All objects at this moment."""
+        from asyncipc.kernel import census
+
+        return census.take(self)
 
     # -- signals
 

@@ -22,13 +22,18 @@ from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.files.namespace import Namespace
     from asyncipc.kernel.ip.inet import Inet
     from asyncipc.kernel.memory.contents import Memory
+    from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.signals.io import SignalDriven
+    from asyncipc.kernel.signals.state import Thread
     from asyncipc.kernel.timers import Timers
     from asyncipc.kernel.unix.abstract import AbstractNames
+    from asyncipc.kernel.unix.in_flight import InFlight
     from asyncipc.kernel.waitqueue import WouldBlock
 
 # fcntl.h, asm-generic: the status flags that the modelled objects know.
@@ -64,18 +69,25 @@ class Attachment(Protocol):
 class Home(Protocol):
     """What all open files of one kernel share.
 
-    Inode numbers, the wire's tap, its clock, its memory, and the name spaces: of
-    files, of abstract UNIX names, of internet addresses.
+    Inode numbers, the wire's tap, its clock, its memory, the name spaces (of
+    files, of abstract UNIX names, of internet addresses), its processes, which of
+    them makes the call that runs, and the descriptors in flight.
     """
 
     wire: WireTap | None
     timers: Timers
     names: Namespace
     abstract: AbstractNames
-    inet: Inet
     signal_driven: SignalDriven
     memory: Memory
+    processes: dict[int, Process]
+    caller: Callable[[], tuple[Process, Thread]]
 
+    @property
+    def inet(self) -> Inet: ...
+    @property
+    def in_flight(self) -> InFlight: ...
+    def ask_callers(self) -> None: ...
     def new_inode(self) -> int: ...
     def raise_io(self, file: OpenFile) -> None: ...
 
@@ -103,6 +115,9 @@ class OpenFile:
     noun = "anon_inode"
     file_mode = 0o600
     is_stream = False
+
+    signal_driven = True
+    """Does O_ASYNC mean anything here?  Else it is taken, and not kept (setfl)."""
 
     whole_max = UNBOUNDED
     """A write of at most so many bytes goes in whole or not at all."""
@@ -148,6 +163,10 @@ class OpenFile:
     def status(self) -> Status:
         """fstat(2): the type and the permissions of what has no name."""
         return Status(self.file_mode, self.inode)
+
+    def identity(self) -> object:
+        """What locks are on: the inode, which several open files may share."""
+        return self
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         """The open files through which somebody could make ``mask`` true."""
@@ -216,6 +235,10 @@ class OpenFile:
 
     def truncate(self, length: int) -> None:
         """ftruncate(2)"""
+        fail(errno.EINVAL)
+
+    def synchronize(self) -> None:
+        """fsync(2)"""
         fail(errno.EINVAL)
 
     def recv(self, size: int, flags: int) -> bytes | WouldBlock:

@@ -147,8 +147,9 @@ class WaitQueue:
             self._turn = None
             self.barred = False
 
-    def watch(self, watcher: Watcher) -> None:
-        self._watchers += (watcher,)
+    def watch(self, watcher: Watcher, *, last: bool = False) -> None:
+        """The youngest is woken first (add_wait_queue); ``last``: after all these."""
+        self._watchers = (*self._watchers, watcher) if last else (watcher, *self._watchers)
 
     def unwatch(self, watcher: Watcher) -> None:
         self._watchers = tuple(w for w in self._watchers if w is not watcher)

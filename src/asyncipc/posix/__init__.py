@@ -11,300 +11,93 @@ unless it says that it has made progress, which it then returns.  EBADF for a
 descriptor that is not open, EINTR where a handled signal or a fault plan says so.
 
 A face like the others (see ``faces``): these modules must never know which
-machine answers.  One module per man page's shelf: ``descriptors``, ``files``, ``paths``,
-``sockets``, ``readiness``, ``processes``, ``signals``.
+machine answers.  One module per man page's shelf, which lists its public names.
 """
 
-from asyncipc.kernel.signals.disposition import SignalInfo
-from asyncipc.posix.constants import (
-    CLOSE_RANGE_CLOEXEC,
-    F_DUPFD,
-    F_DUPFD_CLOEXEC,
-    F_GETFD,
-    F_GETFL,
-    F_GETOWN,
-    F_GETPIPE_SZ,
-    F_GETSIG,
-    F_SETFD,
-    F_SETFL,
-    F_SETOWN,
-    F_SETPIPE_SZ,
-    F_SETSIG,
-    FD_CLOEXEC,
-    FIONBIO,
-    FIONREAD,
-    O_ASYNC,
-    O_CLOEXEC,
-    O_DIRECT,
-    O_NONBLOCK,
-    O_RDONLY,
-    O_RDWR,
-    O_WRONLY,
-    P_ALL,
-    P_PGID,
-    P_PID,
-    PIPE_BUF,
-    RLIMIT_NOFILE,
-    SA_NOCLDSTOP,
-    SA_NOCLDWAIT,
-    SA_NODEFER,
-    SA_RESETHAND,
-    SA_RESTART,
-    SA_SIGINFO,
-    SIG_BLOCK,
-    SIG_DFL,
-    SIG_IGN,
-    SIG_SETMASK,
-    SIG_UNBLOCK,
-    SIOCATMARK,
-    SIOCOUTQ,
-    WCONTINUED,
-    WEXITED,
-    WNOHANG,
-    WNOWAIT,
-    WSTOPPED,
-    WUNTRACED,
-)
-from asyncipc.posix.descriptors import (
-    close,
-    close_range,
-    dup,
-    dup2,
-    dup3,
-    fcntl,
-    get_blocking,
-    get_inheritable,
-    getrlimit,
-    ioctl,
-    set_blocking,
-    set_inheritable,
-    setrlimit,
-)
-from asyncipc.posix.files import (
-    ftruncate,
-    lseek,
-    pipe,
-    pipe2,
-    pread,
-    pwrite,
-    read,
-    write,
-)
-from asyncipc.posix.messages import (
-    recv,
-    recv_into,
-    recvfrom,
-    recvmsg,
-    send,
-    sendto,
-)
-from asyncipc.posix.options import (
-    getsockopt,
-    setsockopt,
-)
-from asyncipc.posix.paths import (
-    chdir,
-    chmod,
-    fstat,
-    getcwd,
-    listdir,
-    mkdir,
-    mkfifo,
-    open,
-    rename,
-    rmdir,
-    stat,
-    umask,
-    unlink,
-)
-from asyncipc.posix.processes import (
-    _exit,
-    execv,
-    fork,
-    getgid,
-    getpgid,
-    getpgrp,
-    getpid,
-    getppid,
-    getsid,
-    getuid,
-    set_child_subreaper,
-    setgid,
-    setpgid,
-    setsid,
-    setuid,
-    wait,
-    waitid,
-    waitpid,
-)
-from asyncipc.posix.readiness import (
-    poll,
-    select,
-)
-from asyncipc.posix.signals import (
-    alarm,
-    getsignal,
-    kill,
-    killpg,
-    nanosleep,
-    pause,
-    pthread_sigmask,
-    raise_signal,
-    signal,
-    sigpending,
-    sigqueue,
-    sigsuspend,
-    sigtimedwait,
-    sigwait,
-    sigwaitinfo,
-)
-from asyncipc.posix.sockets import (
-    accept,
-    accept4,
-    bind,
-    connect,
-    getpeername,
-    getsockname,
-    listen,
-    shutdown,
-    socket,
-    socketpair,
-)
+# ruff: noqa: F403 (each shelf says in its __all__ what it gives)
 
-__all__ = [
-    "CLOSE_RANGE_CLOEXEC",
-    "FD_CLOEXEC",
-    "FIONBIO",
-    "FIONREAD",
-    "F_DUPFD",
-    "F_DUPFD_CLOEXEC",
-    "F_GETFD",
-    "F_GETFL",
-    "F_GETOWN",
-    "F_GETPIPE_SZ",
-    "F_GETSIG",
-    "F_SETFD",
-    "F_SETFL",
-    "F_SETOWN",
-    "F_SETPIPE_SZ",
-    "F_SETSIG",
-    "O_ASYNC",
-    "O_CLOEXEC",
-    "O_DIRECT",
-    "O_NONBLOCK",
-    "O_RDONLY",
-    "O_RDWR",
-    "O_WRONLY",
-    "PIPE_BUF",
-    "P_ALL",
-    "P_PGID",
-    "P_PID",
-    "RLIMIT_NOFILE",
-    "SA_NOCLDSTOP",
-    "SA_NOCLDWAIT",
-    "SA_NODEFER",
-    "SA_RESETHAND",
-    "SA_RESTART",
-    "SA_SIGINFO",
-    "SIG_BLOCK",
-    "SIG_DFL",
-    "SIG_IGN",
-    "SIG_SETMASK",
-    "SIG_UNBLOCK",
-    "SIOCATMARK",
-    "SIOCOUTQ",
-    "WCONTINUED",
-    "WEXITED",
-    "WNOHANG",
-    "WNOWAIT",
-    "WSTOPPED",
-    "WUNTRACED",
-    "SignalInfo",
-    "_exit",
-    "accept",
-    "accept4",
-    "alarm",
-    "bind",
-    "chdir",
-    "chmod",
-    "close",
-    "close_range",
-    "connect",
-    "dup",
-    "dup2",
-    "dup3",
-    "execv",
-    "fcntl",
-    "fork",
-    "fstat",
-    "ftruncate",
-    "get_blocking",
-    "get_inheritable",
-    "getcwd",
-    "getgid",
-    "getpeername",
-    "getpgid",
-    "getpgrp",
-    "getpid",
-    "getppid",
-    "getrlimit",
-    "getsid",
-    "getsignal",
-    "getsockname",
-    "getsockopt",
-    "getuid",
-    "ioctl",
-    "kill",
-    "killpg",
-    "listdir",
-    "listen",
-    "lseek",
-    "mkdir",
-    "mkfifo",
-    "nanosleep",
-    "open",
-    "pause",
-    "pipe",
-    "pipe2",
-    "poll",
-    "pread",
-    "pthread_sigmask",
-    "pwrite",
-    "raise_signal",
-    "read",
-    "recv",
-    "recv_into",
-    "recvfrom",
-    "recvmsg",
-    "rename",
-    "rmdir",
-    "select",
-    "send",
-    "sendto",
-    "set_blocking",
-    "set_child_subreaper",
-    "set_inheritable",
-    "setgid",
-    "setpgid",
-    "setrlimit",
-    "setsid",
-    "setsockopt",
-    "setuid",
-    "shutdown",
-    "signal",
-    "sigpending",
-    "sigqueue",
-    "sigsuspend",
-    "sigtimedwait",
-    "sigwait",
-    "sigwaitinfo",
-    "socket",
-    "socketpair",
-    "stat",
-    "umask",
-    "unlink",
-    "wait",
-    "waitid",
-    "waitpid",
-    "write",
-]
+from asyncipc.posix import (
+    ancillary,
+    constants,
+    descriptors,
+    epoll,
+    eventfds,
+    files,
+    futexes,
+    locks,
+    memory,
+    message_queues,
+    messages,
+    mutexes,
+    options,
+    paths,
+    pidfds,
+    processes,
+    readiness,
+    segments,
+    semaphore_sets,
+    semaphores,
+    signalfds,
+    signals,
+    sockets,
+    splicing,
+    system_v_messages,
+    timerfds,
+    vectors,
+)
+from asyncipc.posix.ancillary import *
+from asyncipc.posix.constants import *
+from asyncipc.posix.descriptors import *
+from asyncipc.posix.epoll import *
+from asyncipc.posix.eventfds import *
+from asyncipc.posix.files import *
+from asyncipc.posix.futexes import *
+from asyncipc.posix.locks import *
+from asyncipc.posix.memory import *
+from asyncipc.posix.message_queues import *
+from asyncipc.posix.messages import *
+from asyncipc.posix.mutexes import *
+from asyncipc.posix.options import *
+from asyncipc.posix.paths import *
+from asyncipc.posix.pidfds import *
+from asyncipc.posix.processes import *
+from asyncipc.posix.readiness import *
+from asyncipc.posix.segments import *
+from asyncipc.posix.semaphore_sets import *
+from asyncipc.posix.semaphores import *
+from asyncipc.posix.signalfds import *
+from asyncipc.posix.signals import *
+from asyncipc.posix.sockets import *
+from asyncipc.posix.splicing import *
+from asyncipc.posix.system_v_messages import *
+from asyncipc.posix.timerfds import *
+from asyncipc.posix.vectors import *
+
+__all__: list[str] = []
+__all__ += ancillary.__all__
+__all__ += constants.__all__
+__all__ += descriptors.__all__
+__all__ += epoll.__all__
+__all__ += eventfds.__all__
+__all__ += files.__all__
+__all__ += futexes.__all__
+__all__ += locks.__all__
+__all__ += memory.__all__
+__all__ += message_queues.__all__
+__all__ += messages.__all__
+__all__ += mutexes.__all__
+__all__ += options.__all__
+__all__ += paths.__all__
+__all__ += pidfds.__all__
+__all__ += processes.__all__
+__all__ += readiness.__all__
+__all__ += segments.__all__
+__all__ += semaphore_sets.__all__
+__all__ += semaphores.__all__
+__all__ += signalfds.__all__
+__all__ += signals.__all__
+__all__ += sockets.__all__
+__all__ += splicing.__all__
+__all__ += system_v_messages.__all__
+__all__ += timerfds.__all__
+__all__ += vectors.__all__

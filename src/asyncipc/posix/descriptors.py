@@ -10,12 +10,15 @@ from typing import Final
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel import descriptors, openfile
 from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.memory import memfd
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.posix.arguments import file_of, own_table
 from asyncipc.posix.constants import (
     CLOSE_RANGE_CLOEXEC,
+    F_ADD_SEALS,
     F_DUPFD,
     F_DUPFD_CLOEXEC,
+    F_GET_SEALS,
     F_GETFD,
     F_GETFL,
     F_GETOWN,
@@ -37,6 +40,22 @@ from asyncipc.posix.constants import (
     SIOCOUTQ,
 )
 from asyncipc.runtime.syscall import call
+
+__all__ = [
+    "close",
+    "close_range",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "get_blocking",
+    "get_inheritable",
+    "getrlimit",
+    "ioctl",
+    "set_blocking",
+    "set_inheritable",
+    "setrlimit",
+]
 
 
 def close(fd: int) -> None:
@@ -106,11 +125,12 @@ def fcntl(fd: int, command: int, argument: int = 0) -> int:
     """fcntl(2): duplicate, flags of descriptor and open file, size of a pipe.
 
     Commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
-    F_GETPIPE_SZ, F_SETPIPE_SZ (bytes), F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG.
+    F_GETPIPE_SZ, F_SETPIPE_SZ (bytes), F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG,
+    F_GET_SEALS, F_ADD_SEALS (EPERM if sealed against it, EBUSY if mapped to write).
     Errors: EBADF, EINVAL, EMFILE, EBUSY and EPERM (pipe size), ESRCH (owner).
     With O_ASYNC (F_SETFL) every change of readiness sends SIGIO, or the signal
     of F_SETSIG, to the owner: a process, or negative a group.  Not modelled:
-    locks, leases.
+    leases.  For locks: ``fcntl_lock``.
     """
     return call("fcntl", _fcntl, operator.index(fd), command, operator.index(argument))
 
@@ -133,12 +153,24 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
         return entry.file.pipe_size()
     if command == F_SETPIPE_SZ:
         return entry.file.set_pipe_size(argument)
+    if command in {F_ADD_SEALS, F_GET_SEALS}:
+        return _fcntl_seals(entry, command, argument)
     return _fcntl_owner(entry, command, argument)
+
+
+def _fcntl_seals(entry: Descriptor, command: int, argument: int) -> int:
+    """What may no longer be done to a file (kernel/memory/memfd)."""
+    if command == F_GET_SEALS:
+        return memfd.get_seals(entry.file)
+    memfd.add_seals(entry.file, argument)
+    return 0
 
 
 def _set_status_flags(entry: Descriptor, fd: int, flags: int) -> int:
     """F_SETFL: what may be changed is; the access mode and the rest stay."""
     file = entry.file
+    if not file.signal_driven:
+        flags &= ~O_ASYNC
     if flags & O_ASYNC:
         file.kernel.signal_driven.start(file, fd)
     elif file.flags & O_ASYNC:

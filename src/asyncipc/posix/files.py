@@ -1,4 +1,4 @@
-"""Calls on pipes; reading and writing, and the position where that is done."""
+"""Calls on pipes and files: reading and writing, and the position where that is done."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ from asyncipc.posix.arguments import entry_of, file_of, not_open, octets, size_o
 from asyncipc.posix.constants import O_CLOEXEC, O_NONBLOCK
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
+
+__all__ = [
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "lseek",
+    "pipe",
+    "pipe2",
+    "pread",
+    "pwrite",
+    "read",
+    "write",
+]
 
 
 def pipe() -> tuple[int, int]:
@@ -43,8 +56,9 @@ async def read(fd: int, n: int) -> bytes:
     """read(2): up to ``n`` bytes; b"" at the end of the file.
 
     Blocks while nothing is there and somebody could still write; EAGAIN with
-    O_NONBLOCK.  Reading 0 bytes returns b"" at once.  Errors: EBADF (also for
-    the write end of a pipe), EINVAL (``n < 0``), ECONNRESET (socket).
+    O_NONBLOCK.  A regular file never blocks: it is read from its offset, which
+    moves on.  Reading 0 bytes returns b"" at once.  Errors: EBADF (also for the
+    write end of a pipe, and O_WRONLY), EINVAL (``n < 0``), ECONNRESET (socket).
     """
     entry = entry_of(fd) or await not_open("read", fd, n)
     return await syscall("read", entry, entry.file.read, size_of(n))
@@ -54,7 +68,8 @@ async def write(fd: int, data: Buffer) -> int:
     """write(2): how many bytes of ``data`` were taken.
 
     Blocks until all are; with O_NONBLOCK it takes what fits, EAGAIN if nothing
-    does.  At most PIPE_BUF bytes enter a pipe in one piece.  Errors: EBADF,
+    does.  At most PIPE_BUF bytes enter a pipe in one piece.  A regular file takes
+    all at once, at its offset, or with O_APPEND at its end.  Errors: EBADF, EFBIG,
     EPIPE with SIGPIPE (no reader; SIGPIPE starts ignored).  Under cancellation,
     and when the readers go, a write that has moved something returns its count.
     """
@@ -65,6 +80,14 @@ async def write(fd: int, data: Buffer) -> int:
     return await write_long("write", entry, LongWrite(entry.file.write, data))
 
 
+async def write_whole(name: str, entry: Descriptor, data: Buffer) -> int:
+    """As ``write`` does, for who has looked the descriptor up."""
+    file = entry.file
+    if len(data) <= file.whole_max or file.flags & O_NONBLOCK:
+        return await syscall(name, entry, file.write, data)
+    return await write_long(name, entry, LongWrite(file.write, data))
+
+
 async def write_long(name: str, entry: Descriptor, long: LongWrite) -> int:
     moved = await syscall(name, entry, long)
     if long.signalled:
@@ -73,10 +96,11 @@ async def write_long(name: str, entry: Descriptor, long: LongWrite) -> int:
 
 
 def lseek(fd: int, position: int, whence: int = 0) -> int:
-    """lseek(2): move the offset of the open file.  EBADF; ESPIPE for what has none.
+    """lseek(2): move the offset of the open file; the new one, from the start.
 
-    No object that is modelled has one: no regular files.  ``pread``, ``pwrite``
-    and ``ftruncate`` are there for the same reason, to fail as outside.
+    ``whence``: SEEK_SET, SEEK_CUR, SEEK_END; SEEK_DATA and SEEK_HOLE look for
+    what has been written, and what has not, from ``position`` on.  Errors: EBADF,
+    EINVAL, ENXIO (nothing to find, or behind the end), ESPIPE (no regular file).
     """
     return call(
         "lseek",
@@ -88,7 +112,7 @@ def lseek(fd: int, position: int, whence: int = 0) -> int:
 
 
 def pread(fd: int, n: int, offset: int) -> bytes:
-    """pread(2): read from ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
+    """pread(2): ``read`` from ``offset``; that of the file stays.  EINVAL (below 0), ESPIPE."""
     return call(
         "pread64",
         lambda fd, *args: file_of(fd).read_at(*args),
@@ -99,7 +123,10 @@ def pread(fd: int, n: int, offset: int) -> bytes:
 
 
 def pwrite(fd: int, data: Buffer, offset: int) -> int:
-    """pwrite(2): write to ``offset``.  EBADF, EINVAL (below 0), ESPIPE."""
+    """pwrite(2): ``write`` to ``offset``; that of the file stays.  EINVAL (below 0), ESPIPE.
+
+    With O_APPEND it writes at the end, whatever ``offset`` (Linux).
+    """
     return call(
         "pwrite64",
         lambda fd, *args: file_of(fd).write_at(*args),
@@ -110,10 +137,23 @@ def pwrite(fd: int, data: Buffer, offset: int) -> int:
 
 
 def ftruncate(fd: int, length: int) -> None:
-    """ftruncate(2): set the length of a file.  EBADF, EINVAL (below 0, or no regular file)."""
+    """ftruncate(2): cut a file, or let it grow by a hole, which reads as zeros.
+
+    EBADF; EINVAL below 0, for what is no regular file or not open to write.
+    """
     call(
         "ftruncate",
         lambda fd, length: file_of(fd).truncate(length),
         operator.index(fd),
         size_of(length),
     )
+
+
+def fsync(fd: int) -> None:
+    """fsync(2): there is no disk, so all is where it should be.  EBADF, EINVAL (no file)."""
+    call("fsync", lambda fd: file_of(fd).synchronize(), operator.index(fd))
+
+
+def fdatasync(fd: int) -> None:
+    """fdatasync(2): as ``fsync``."""
+    call("fdatasync", lambda fd: file_of(fd).synchronize(), operator.index(fd))

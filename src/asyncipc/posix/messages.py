@@ -1,4 +1,4 @@
-"""Calls that send and receive on sockets, shaped as in ``socket``."""
+"""Calls that send and receive on sockets, shaped as in ``socket``; data alone."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import operator
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
 from asyncipc.faces.socket_calls import family_of, socket_of
 from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.openfile import OpenFile
-from asyncipc.kernel.sockets.socket import (
-    MSG_DONTWAIT,
-    MSG_PEEK,
-    MSG_TRUNC,
-    MSG_WAITALL,
-    Message,
-)
+from asyncipc.kernel.sockets.socket import AF_UNIX, MSG_DONTWAIT, MSG_TRUNC, Message
 from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.posix.ancillary import wait_for_all, waits_for_all
 from asyncipc.posix.arguments import entry_of, flags_of, not_open, octets, size_of
 from asyncipc.posix.constants import O_NONBLOCK
 from asyncipc.posix.files import write_long
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import syscall
+
+__all__ = [
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "send",
+    "sendto",
+]
 
 
 async def send(fd: int, data: Buffer, flags: int = 0) -> int:
@@ -56,7 +58,9 @@ async def recv(fd: int, n: int, flags: int = 0) -> bytes:
     size, flags, file = size_of(n), flags_of(flags), entry.file
     if not flags:
         return await syscall("recv", entry, file.recv, size, 0)
-    if _waits_for_all(file, flags):
+    if waits_for_all(file, flags):
+        if family_of(file) == AF_UNIX:  # descriptors end it, and other senders
+            return (await wait_for_all("recv", entry, size, flags)).data
         return await syscall("recv", entry, WaitAll(file.recv, size, flags))
     dontwait = bool(flags & MSG_DONTWAIT)
     return await syscall("recv", entry, file.recv, size, flags, dontwait=dontwait)
@@ -94,20 +98,6 @@ async def recvfrom(fd: int, n: int, flags: int = 0) -> tuple[bytes, SocketName |
     return message.data, _name(message)
 
 
-async def recvmsg(
-    fd: int, n: int, ancbufsize: int = 0, flags: int = 0
-) -> tuple[bytes, list[tuple[int, int, bytes]], int, SocketName | None]:
-    """recvmsg(2): (data, ancillary data, flags, address) as ``socket.recvmsg``.
-
-    The flags have MSG_TRUNC if a datagram was longer than ``n``.  Blocks and
-    fails as ``recv`` does.  Not modelled: ancillary data, so that list is empty.
-    """
-    if operator.index(ancbufsize) < 0:
-        raise ValueError("invalid ancillary data buffer length")
-    message = await _receive("recvmsg", fd, n, flags)
-    return message.data, [], message.flags, _name(message)
-
-
 async def recv_into(
     fd: int, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
 ) -> int:
@@ -135,21 +125,14 @@ async def recv_into(
 async def _receive(name: str, fd: int, n: int, flags: int) -> Message:
     entry = entry_of(fd) or await not_open(name, fd, n, flags)
     file, size, flags = entry.file, size_of(n), flags_of(flags)
-    if _waits_for_all(file, flags):
-        data = await syscall(name, entry, WaitAll(file.recv, size, flags))
-        return Message(data, len(data))
+    if waits_for_all(file, flags):
+        return await wait_for_all(name, entry, size, flags)
     dontwait = bool(flags & MSG_DONTWAIT)
 
     def verb(size: int, flags: int) -> Message | WouldBlock:
         return socket_of(file).recvmsg(size, flags)
 
     return await syscall(name, entry, verb, size, flags, dontwait=dontwait)
-
-
-def _waits_for_all(file: OpenFile, flags: int) -> bool:
-    """Does MSG_WAITALL hold?  On streams only, and not for who does not wait or only peeks."""
-    impatient = flags & (MSG_DONTWAIT | MSG_PEEK) or file.flags & O_NONBLOCK
-    return bool(flags & MSG_WAITALL) and not impatient and file.is_stream
 
 
 def _name(message: Message) -> SocketName | None:

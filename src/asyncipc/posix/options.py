@@ -8,8 +8,16 @@ from typing import Final
 
 from asyncipc.errors import fail
 from asyncipc.faces.socket_calls import socket_of
+from asyncipc.kernel.sockets.options import SOL_SOCKET
 from asyncipc.posix.arguments import file_of
+from asyncipc.posix.constants import SO_PEERPIDFD
+from asyncipc.posix.pidfds import open_peer
 from asyncipc.runtime.syscall import call
+
+__all__ = [
+    "getsockopt",
+    "setsockopt",
+]
 
 BUFFER_MAX: Final = 1024
 """The most that ``socket.getsockopt`` has room for."""
@@ -19,16 +27,18 @@ def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes
     """getsockopt(2): an option's value as an integer, or as ``buflen`` bytes at most.
 
     SOL_SOCKET: SO_ACCEPTCONN, SO_BROADCAST, SO_DOMAIN, SO_ERROR (clears it),
-    SO_KEEPALIVE, SO_LINGER, SO_PEERCRED, SO_PROTOCOL, SO_RCVBUF and SO_SNDBUF
-    (bytes, twice what was asked), SO_RCVLOWAT, SO_RCVTIMEO and SO_SNDTIMEO
-    (struct timeval), SO_REUSEADDR, SO_REUSEPORT, SO_TYPE and others.  Errors:
-    EBADF, ENOTSOCK, ENOPROTOOPT (unknown), EOPNOTSUPP (of another protocol),
-    EINVAL (``buflen`` below 0 or beyond 1024).
+    SO_KEEPALIVE, SO_LINGER, SO_PEERCRED, SO_PEERPIDFD (a new descriptor),
+    SO_PROTOCOL, SO_RCVBUF and SO_SNDBUF (bytes, twice what was asked),
+    SO_RCVLOWAT, SO_RCVTIMEO and SO_SNDTIMEO (struct timeval), SO_REUSEADDR,
+    SO_REUSEPORT, SO_TYPE and others.  Errors: EBADF, ENOTSOCK, ENOPROTOOPT
+    (unknown), EOPNOTSUPP (of another protocol), EINVAL (``buflen`` below 0 or beyond 1024).
     """
     if not 0 <= operator.index(buflen) <= BUFFER_MAX:
         fail(errno.EINVAL, "getsockopt buflen out of range")
 
     def ask(fd: int, level: int, option: int) -> int | bytes:
+        if level == SOL_SOCKET and option == SO_PEERPIDFD:
+            return open_peer(fd)
         return socket_of(file_of(fd)).getsockopt(level, option)
 
     numbers = operator.index(fd), operator.index(level), operator.index(option)

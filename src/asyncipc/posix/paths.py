@@ -1,4 +1,4 @@
-"""Calls on what has a path: directories, FIFOs, the files of UNIX sockets.
+"""Calls on what has a path: regular files, directories, FIFOs, the files of UNIX sockets.
 
 A path is str, bytes or a PathLike, absolute or from the working directory; it
 has nothing to do with the files of the machine that the simulation runs on.
@@ -6,9 +6,11 @@ Besides what each says, every call that takes one fails with ENOENT, ENOTDIR
 (something on the way is no directory), EACCES (may not search it) and
 ENAMETOOLONG (255 bytes a name, 4095 a path).
 
-Not modelled: regular files, links, file systems, times set by hand, and the
-change of a FIFO's times when it is read and written.  Times are those of the
-machine's clock, which begins at 0.
+All is one file system, a tmpfs mounted with relatime.  There are ``/tmp``, where
+programs start, ``/dev/shm``, and of ``/proc`` the descriptors: ``/proc/self/fd/N``,
+``/proc/PID/fd/N`` and ``/dev/fd/N``.  Not modelled: symbolic links, file systems,
+times set by hand, and the change of a FIFO's times when it is read and written.
+Times are those of the machine's clock, which begins at 0.
 """
 
 from __future__ import annotations
@@ -18,9 +20,28 @@ import os
 
 from asyncipc.faces.paths import Path, open_path, to_kernel_path
 from asyncipc.kernel.files.node import Status
-from asyncipc.posix.arguments import file_of
+from asyncipc.posix.arguments import file_of, size_of
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
+
+__all__ = [
+    "access",
+    "chdir",
+    "chmod",
+    "fstat",
+    "getcwd",
+    "link",
+    "listdir",
+    "mkdir",
+    "mkfifo",
+    "open",
+    "rename",
+    "rmdir",
+    "stat",
+    "truncate",
+    "umask",
+    "unlink",
+]
 
 UMASK_BITS = 0o777
 DEVICE = 1
@@ -30,15 +51,20 @@ BLOCK_SIZE = 4096
 async def open(path: Path, flags: int, mode: int = 0o777) -> int:
     """open(2): the lowest free descriptor, for a new open file.
 
-    A FIFO: O_RDONLY *blocks* until somebody opens it to write, O_WRONLY until
-    somebody opens it to read; with O_NONBLOCK the first succeeds at once, the
-    second is ENXIO without a reader; O_RDWR never blocks.  Under cancellation
+    A regular file never blocks.  O_CREAT makes one that is not there, with the bits
+    of ``mode`` that the umask leaves; O_EXCL insists on that; O_TRUNC empties it;
+    O_APPEND writes at its end.  A FIFO: O_RDONLY *blocks* until somebody opens it to
+    write, O_WRONLY until somebody opens it to read; with O_NONBLOCK the first
+    succeeds at once, the second is ENXIO without a reader; O_RDWR never blocks.
+    ``/proc/PID/fd/N`` opens anew what a descriptor stands for: a file with an offset
+    of its own, an end of the same pipe; a socket is ENXIO.  Under cancellation
     nothing stays half open.  Inheritable unless O_CLOEXEC.  Errors: EACCES,
-    EEXIST (O_EXCL), EISDIR, EMFILE, ENXIO (a socket's file), EINVAL (O_DIRECT).
+    EEXIST (O_EXCL), EISDIR, EMFILE (nothing is made then), ENXIO (a socket's file),
+    EINVAL (O_DIRECT of a FIFO), EPERM (O_NOATIME of another's).
 
-    Not modelled, and refused: making a regular file (O_CREAT of a name that is
-    not there; ``mode`` would be its), reading a directory, O_PATH, O_TMPFILE.
-    While it blocks, its number is not taken yet.
+    A directory (O_RDONLY) can be locked and asked, not read.  Not modelled, and
+    refused: O_PATH, O_TMPFILE.  While it blocks, its number is
+    not taken yet.
     """
     return (await open_path(path, operator.index(flags), operator.index(mode))).fd
 
@@ -65,7 +91,7 @@ def rmdir(path: Path) -> None:
 
 
 def unlink(path: Path) -> None:
-    """unlink(2): take a name away; who has the FIFO open keeps it.  EISDIR, EPERM (sticky)."""
+    """unlink(2): take a name away; who has it open keeps it.  EISDIR, EPERM (sticky)."""
     body = current()
     names, process = body.machine.names, body.process
     call("unlink", lambda path: names.unlink(process, path), to_kernel_path(path))
@@ -80,6 +106,33 @@ def rename(former: Path, new: Path) -> None:
     names, process = body.machine.names, body.process
     paths = to_kernel_path(former), to_kernel_path(new)
     call("rename", lambda *paths: names.rename(process, *paths), *paths)
+
+
+def link(path: Path, new: Path) -> None:
+    """link(2): another name for the same file.  EEXIST, EPERM (a directory)."""
+    body = current()
+    names, process = body.machine.names, body.process
+    paths = to_kernel_path(path), to_kernel_path(new)
+    call("link", lambda *paths: names.link(process, *paths), *paths)
+
+
+def truncate(path: Path, length: int) -> None:
+    """truncate(2): cut a file, or let it grow by a hole.  EISDIR, EINVAL (no file, below 0)."""
+    body = current()
+    names, process = body.machine.names, body.process
+    name, size = to_kernel_path(path), size_of(length)
+    call("truncate", lambda *args: names.truncate(process, *args), name, size)
+
+
+def access(path: Path, mode: int) -> bool:
+    """``os.access``: is it there (F_OK 0), may one do R_OK, W_OK, X_OK?  It does not raise."""
+    body = current()
+    names, process = body.machine.names, body.process
+    try:
+        ask = to_kernel_path(path), operator.index(mode)
+        return call("access", lambda *args: names.access(process, *args), *ask)
+    except OSError:
+        return False
 
 
 def chmod(path: Path, mode: int) -> None:
@@ -114,11 +167,15 @@ def _stat_result(status: Status) -> os.stat_result:
         for unit, value in (("", ns / 1e9), ("_ns", ns))
     }
     head = (status.mode, status.inode, DEVICE, status.links, status.uid, status.gid, status.size)
-    return os.stat_result((*head, *times_s), {**fine, "st_blksize": BLOCK_SIZE, "st_blocks": 0})
+    fine |= {"st_blksize": BLOCK_SIZE, "st_blocks": status.blocks}
+    return os.stat_result((*head, *times_s), fine)
 
 
 def listdir(path: Path = ".") -> list[str]:
-    """``os.listdir``: the names in a directory, in order of their making.  EACCES."""
+    """``os.listdir``: the names in a directory, in order of their making.  EACCES.
+
+    Those in ``/proc/self/fd`` are the process's open descriptors.
+    """
     body = current()
     names, process = body.machine.names, body.process
     found = call("listdir", lambda path: names.listdir(process, path), to_kernel_path(path))

@@ -7,12 +7,40 @@ import operator
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias, TypeVarTuple
 
-from asyncipc.errors import fail
-from asyncipc.kernel.signals.disposition import SignalInfo
+from asyncipc.errors import Unsupported, fail
+from asyncipc.kernel.signals.disposition import SignalInfo, check_number
 from asyncipc.kernel.waitqueue import WouldBlock
+from asyncipc.posix.constants import (
+    PR_GET_CHILD_SUBREAPER,
+    PR_GET_PDEATHSIG,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+)
 from asyncipc.runtime.process import Body, check_program, current
 from asyncipc.runtime.syscall import call, syscall
 from asyncipc.runtime.threads import run_handlers
+
+__all__ = [
+    "_exit",
+    "execv",
+    "fork",
+    "getgid",
+    "getpgid",
+    "getpgrp",
+    "getpid",
+    "getppid",
+    "getsid",
+    "getuid",
+    "prctl",
+    "set_child_subreaper",
+    "setgid",
+    "setpgid",
+    "setsid",
+    "setuid",
+    "wait",
+    "waitid",
+    "waitpid",
+]
 
 Args = TypeVarTuple("Args")
 Program: TypeAlias = Callable[[*Args], Awaitable[object]]
@@ -83,7 +111,7 @@ async def waitid(idtype: int, number: int, options: int) -> SignalInfo | None:
     ``idtype`` is P_PID, P_PGID (0: one's own group) or P_ALL; ``options`` says
     which news: WEXITED, WSTOPPED, WCONTINUED.  Blocks until there is some; with
     WNOHANG None instead.  WNOWAIT leaves it to be asked for again.  Errors:
-    ECHILD, EINVAL.  Not modelled: P_PIDFD.
+    ECHILD, EINVAL.  P_PIDFD: ``number`` is a pidfd; EBADF, EAGAIN (PIDFD_NONBLOCK).
     """
     body = current()
 
@@ -154,11 +182,36 @@ def getsid(pid: int) -> int:
 
 def set_child_subreaper(on: bool) -> None:
     """prctl(PR_SET_CHILD_SUBREAPER): orphans below this process come to it, not to init."""
+    prctl(PR_SET_CHILD_SUBREAPER, bool(on))
 
-    def set_it(on: bool) -> None:
-        current().process.subreaper = on
 
-    call("set_child_subreaper", set_it, bool(on))
+def prctl(option: int, argument: int = 0) -> int:
+    """prctl(2): set what a process wants of its kernel (then 0), or ask for it.
+
+    PR_SET_PDEATHSIG: the signal this process gets when its parent ends; 0: none,
+    EINVAL beyond 64.  Fork and a change of user forget it, exec does not; who
+    is adopted keeps it for the next parent.  PR_SET_CHILD_SUBREAPER: orphans
+    below this process come to it.  PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER
+    return the value.  Not modelled: other options; the end of a task that forked
+    counts for nothing, where Linux takes a thread for the parent.
+    """
+    return call("prctl", _prctl, operator.index(option), operator.index(argument))
+
+
+def _prctl(option: int, argument: int) -> int:
+    process = current().process
+    if option == PR_GET_PDEATHSIG:
+        return process.death_signal
+    if option == PR_GET_CHILD_SUBREAPER:
+        return int(process.subreaper)
+    if option == PR_SET_PDEATHSIG:
+        check_number(argument)
+        process.death_signal = argument
+    elif option == PR_SET_CHILD_SUBREAPER:
+        process.subreaper = bool(argument)
+    else:
+        raise Unsupported(f"asyncipc does not model prctl option {option}")
+    return 0
 
 
 # -- users
@@ -181,6 +234,8 @@ def setuid(uid: int) -> None:
             fail(errno.EINVAL)
         if process.uid not in (0, uid):
             fail(errno.EPERM)
+        if process.uid != uid:
+            process.death_signal = 0  # commit_creds() in kernel/cred.c
         process.uid = uid
 
     call("setuid", become, operator.index(uid))
@@ -200,6 +255,8 @@ def setgid(gid: int) -> None:
             fail(errno.EINVAL)
         if process.uid and process.gid != gid:
             fail(errno.EPERM)
+        if process.gid != gid:
+            process.death_signal = 0
         process.gid = gid
 
     call("setgid", become, operator.index(gid))

@@ -12,6 +12,11 @@ from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import syscall
 
+__all__ = [
+    "poll",
+    "select",
+]
+
 
 async def poll(
     requests: Sequence[tuple[int, int]], timeout_s: float | None = None

@@ -29,6 +29,25 @@ from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import call, syscall
 
+__all__ = [
+    "SignalInfo",
+    "alarm",
+    "getsignal",
+    "kill",
+    "killpg",
+    "nanosleep",
+    "pause",
+    "pthread_sigmask",
+    "raise_signal",
+    "signal",
+    "sigpending",
+    "sigqueue",
+    "sigsuspend",
+    "sigtimedwait",
+    "sigwait",
+    "sigwaitinfo",
+]
+
 SignalHandler: TypeAlias = Disposition | Handler
 """SIG_DFL, SIG_IGN, or a plain function ``handler(sig, info)``."""
 

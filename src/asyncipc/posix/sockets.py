@@ -13,6 +13,19 @@ from asyncipc.posix.arguments import entry_of, file_of, not_open
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
+__all__ = [
+    "accept",
+    "accept4",
+    "bind",
+    "connect",
+    "getpeername",
+    "getsockname",
+    "listen",
+    "shutdown",
+    "socket",
+    "socketpair",
+]
+
 
 def socket(family: int = sockets.AF_INET, type: int = sockets.SOCK_STREAM, proto: int = 0) -> int:
     """socket(2): an endpoint without a name, as the lowest free descriptor.

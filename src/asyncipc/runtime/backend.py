@@ -8,18 +8,36 @@ else of a machine, so a new machine is these methods and its open files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from asyncipc.runtime.parking import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncipc.kernel.anonymous.epoll import EpollFile
+    from asyncipc.kernel.anonymous.pidfd import PidFile
+    from asyncipc.kernel.anonymous.signalfd import SignalFile
+    from asyncipc.kernel.anonymous.timerfd import TimerFile
+    from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.descriptors import Descriptor
     from asyncipc.kernel.files.node import Status
+    from asyncipc.kernel.locks.records import FileLock
+    from asyncipc.kernel.memory.mapping import Mapping
+    from asyncipc.kernel.mqueue.queue import QueueAttributes
     from asyncipc.kernel.openfile import OpenFile
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.signals.disposition import Action, SignalInfo
     from asyncipc.kernel.sockets.socket import Socket
+    from asyncipc.kernel.sync.futex import Futexes
+    from asyncipc.kernel.sync.semaphore import Semaphore
+    from asyncipc.kernel.sysv.messages import QueueStatus
+    from asyncipc.kernel.sysv.segments import SegmentStatus
+    from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.process import Body, Program
+
+Told = TypeVar("Told", covariant=True)
 
 
 class Names(Protocol):
@@ -33,6 +51,9 @@ class Names(Protocol):
     def unlink(self, process: Process, path: bytes) -> None: ...
     def rename(self, process: Process, former: bytes, new: bytes) -> None: ...
     def chmod(self, process: Process, path: bytes, mode: int) -> None: ...
+    def link(self, process: Process, former: bytes, new: bytes) -> None: ...
+    def access(self, process: Process, path: bytes, wanted: int) -> bool: ...
+    def truncate(self, process: Process, path: bytes, length: int) -> None: ...
     def chdir(self, process: Process, path: bytes) -> None: ...
     def getcwd(self, process: Process) -> bytes: ...
 
@@ -41,6 +62,24 @@ class Opening(Place, Protocol):
     """One call of open(2)."""
 
     def __call__(self) -> OpenFile | WouldBlock: ...
+
+
+class Segments(Protocol):
+    """The machine's System V shared memory."""
+
+    def shmget(self, process: Process, key: int, size: int, flags: int) -> int: ...
+    def shmat(self, process: Process, identifier: int, flags: int) -> Mapping: ...
+    def shmdt(self, process: Process, mapping: Mapping) -> None: ...
+    def stat(self, process: Process, identifier: int) -> SegmentStatus: ...
+    def set(self, process: Process, identifier: int, uid: int, gid: int, mode: int) -> None: ...
+    def lock(self, process: Process, identifier: int, *, locked: bool) -> None: ...
+    def remove(self, process: Process, identifier: int) -> None: ...
+
+
+class Locking(Place, Protocol[Told]):
+    """One call that asks for a lock: a verb, and where it sleeps."""
+
+    def __call__(self) -> Told | WouldBlock: ...
 
 
 class Backend(Protocol):
@@ -52,14 +91,105 @@ class Backend(Protocol):
     def pipe(self, flags: int) -> tuple[OpenFile, OpenFile]:
         """pipe2(2): read end and write end."""
 
-    def open(self, body: Body, path: bytes, flags: int) -> Opening:
+    def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
         """open(2): a call under way, which is a verb and what the caller sleeps on."""
+
+    @property
+    def segments(self) -> Segments: ...
+
+    @property
+    def futexes(self) -> Futexes:
+        """Who sleeps at words of shared memory: mutexes and conditions stand on it"""
+
+    @property
+    def semaphore_sets(self) -> SemaphoreSets:
+        """System V semaphores"""
+
+    def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
+        """sem_open(3)"""
+
+    def sem_unlink(self, body: Body, name: bytes) -> None:
+        """sem_unlink(3)"""
+
+    def memfd_create(self, body: Body, name: bytes, flags: int) -> OpenFile:
+        """memfd_create(2)"""
+
+    def mmap(
+        self,
+        body: Body,
+        file: OpenFile | None,
+        length: int,
+        flags: int,
+        protection: int,
+        offset: int,
+    ) -> Mapping:
+        """mmap(2): of an open file, or anonymous memory"""
+
+    def munmap(self, body: Body, address: int) -> None:
+        """munmap(2) of a whole mapping"""
 
     def socket(self, family: int, kind: int, protocol: int) -> Socket:
         """socket(2)"""
 
     def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
         """socketpair(2)"""
+
+    def mq_open(
+        self,
+        body: Body,
+        name: bytes,
+        flags: int,
+        mode: int,
+        attributes: QueueAttributes | None,
+    ) -> OpenFile:
+        """mq_open(3)"""
+
+    def mq_unlink(self, body: Body, name: bytes) -> None:
+        """mq_unlink(3)"""
+
+    def msgget(self, body: Body, key: int, flags: int) -> int:
+        """msgget(2)"""
+
+    def msgsnd(
+        self, body: Body, identifier: int, kind: int, data: Buffer, flags: int
+    ) -> Callable[[], WouldBlock | None]:
+        """msgsnd(2): a call under way"""
+
+    def msgrcv(
+        self, body: Body, identifier: int, size: int, kind: int, flags: int
+    ) -> Callable[[], tuple[int, bytes] | WouldBlock]:
+        """msgrcv(2): a call under way"""
+
+    def msgctl(
+        self, body: Body, identifier: int, command: int, status: QueueStatus | None
+    ) -> QueueStatus | None:
+        """msgctl(2)"""
+
+    def epoll_create1(self, flags: int) -> EpollFile:
+        """epoll_create1(2)"""
+
+    def eventfd(self, initial: int, flags: int) -> OpenFile:
+        """eventfd(2)"""
+
+    def timerfd_create(self, clock: int, flags: int) -> TimerFile:
+        """timerfd_create(2)"""
+
+    def signalfd(self, mask: int, flags: int) -> SignalFile:
+        """signalfd(2), of a new descriptor; ``mask``: signals as bits"""
+
+    def pidfd_open(self, pid: int, flags: int) -> PidFile:
+        """pidfd_open(2)"""
+
+    def pidfd_of_peer(self, pid: int) -> PidFile:
+        """SO_PEERPIDFD: of a process that may be gone."""
+
+    def flock(self, body: Body, entry: Descriptor, operation: int) -> Locking[None]:
+        """flock(2): a call under way"""
+
+    def record_lock(
+        self, body: Body, entry: Descriptor, command: int, lock: FileLock
+    ) -> Locking[FileLock]:
+        """fcntl(2) with F_GETLK, F_SETLK, F_SETLKW, and those of open files"""
 
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:
         """fork(2): start ``program`` as a child with a copy of the table; its pid."""

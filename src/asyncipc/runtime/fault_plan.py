@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
-TRANSFERS: Final = ("read", "write", "recv", "send")
+TRANSFERS: Final = (
+    *("read", "write", "recv", "send"),
+    *("readv", "writev", "splice", "tee", "sendfile"),
+)
 """The calls that move bytes, and can move fewer."""
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.signals.disposition import SA_RESTART
-from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.parking import Sleeper
 from asyncipc.runtime.process import Body
@@ -20,7 +19,8 @@ GO_ON: Final = object()
 
 def progress(verb: Callable[..., object]) -> object:
     """What a long call has done so far; None if nothing, or if it is none."""
-    return verb.progress() if isinstance(verb, LongWrite | WaitAll) else None
+    told: Callable[[], object] | None = getattr(verb, "progress", None)
+    return None if told is None else told()
 
 
 def ends_by_stop(sleeper: Sleeper, verb: Callable[..., object]) -> bool:
@@ -29,7 +29,8 @@ def ends_by_stop(sleeper: Sleeper, verb: Callable[..., object]) -> bool:
     It does on a file with a time limit (sock_intr_errno), and in sigtimedwait;
     not in poll and nanosleep, which have a limit of their own (signal(7)).
     """
-    limited = sleeper.timer is not None and sleeper.place is not None
+    place = sleeper.place
+    limited = sleeper.timer is not None and place is not None and place.file.limited
     return limited or not getattr(verb, "survives_stops", True)
 
 
@@ -50,8 +51,8 @@ def signalled(
 
     Who can finish does, and who has moved something returns the short count;
     the handlers then run as the call returns.  Else the first signal taken
-    decides (SA_RESTART), unless the call has a time limit or never restarts
-    (signal(7)); who restarts stands at the end of the line.
+    decides (SA_RESTART), unless the call never restarts, or has a time limit and
+    does not say that it does (signal(7)); who restarts stands at the end of the line.
     """
     result = verb(*args)
     if type(result) is not WouldBlock:
@@ -65,8 +66,9 @@ def signalled(
         first = run_handlers(body)
     finally:
         line.join(sleeper)
-    restarts = sleeper.timer is None and getattr(verb, "restarts", True)
-    if first is not None and not (restarts and first.flags & SA_RESTART):
+    restarts = getattr(verb, "restarts", sleeper.timer is None)
+    retried = getattr(verb, "retries", False)  # by the library that makes the call
+    if first is not None and not retried and not (restarts and first.flags & SA_RESTART):
         fail(errno.EINTR)
     if sleeper.place is not None and not sleeper.place.open:
         fail(errno.EBADF)

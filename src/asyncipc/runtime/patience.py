@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
-from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.interruption import progress
-from asyncipc.runtime.parking import Place, Sleeper
+from asyncipc.runtime.parking import Held, Place, Sleeper
 from asyncipc.runtime.process import Body
 
 TIMED_OUT: Final = "its time was over"
@@ -24,11 +23,12 @@ def would_block(refusal: WouldBlock) -> NoReturn:
 def hold_and_limit(
     body: Body, sleeper: Sleeper, verb: Callable[..., object], until_ns: int | None
 ) -> None:
-    """What few calls need: poll holds its files, and a wait may have a time limit."""
-    if isinstance(verb, Poll):
-        verb.hold()
-        sleeper.held = verb
-    if sleeper.place is not None:
+    """What few calls need: poll and epoll_wait hold files, and a wait may have a time limit."""
+    hold: Callable[[], None] | None = getattr(verb, "hold", None)
+    if hold is not None:
+        hold()
+        sleeper.held = cast("Held", verb)
+    if sleeper.place is not None and until_ns is None:
         until_ns = _time_limit(body, sleeper.place, sleeper.asleep[-1])
     if until_ns is not None:
         timed_out = partial(sleeper.wake_because, TIMED_OUT)
@@ -37,6 +37,8 @@ def hold_and_limit(
 
 def _time_limit(body: Body, place: Place, refusal: WouldBlock) -> int | None:
     """When a wait on a file with limits of its own is over, on the machine's clock."""
+    if not refusal.mask:  # it waits for a lock, for no readiness
+        return None
     patience = None if place.patient else place.file.patience(refusal.mask)
     if patience is None:
         return None

@@ -22,6 +22,7 @@ from asyncipc.kernel.signals.disposition import SI_USER, SIGKILL, SIGPIPE, Signa
 from asyncipc.runtime.threads import MASK, Threads, run_handlers
 
 if TYPE_CHECKING:
+    from asyncipc.kernel.signals.state import Thread
     from asyncipc.runtime.parking import Sleeper
     from asyncipc.runtime.simulation import Simulation
 
@@ -53,11 +54,20 @@ def current() -> Body:
     return body
 
 
+def calling(init: Process) -> tuple[Process, Thread]:
+    """Whose call it is at this moment, for objects that show each caller something else.
+
+    What happens in nobody's call is ``init``'s doing.
+    """
+    body = CURRENT.get(None)
+    return (init, init.main) if body is None else (body.process, body.threads.own())
+
+
 @final
 class Body:
     """``attention`` is the one test of the hot path: true while the process is
     stopped or over, while a handler is due or the masks of its tasks may differ,
-    or while somebody watches or disturbs its calls.
+    or while somebody watches, disturbs or wants to know who makes its calls.
     """
 
     __slots__ = (
@@ -96,7 +106,8 @@ class Body:
     def update_attention(self) -> None:
         running = self.process.state is State.RUNNING and self.next_program is None
         signals = self.threads.apart or self._is_signalled()
-        self.attention = self.simulation.watched or signals or not running
+        told = self.simulation.watched or self.simulation.kernel.callers_asked
+        self.attention = told or signals or not running
 
     def _is_signalled(self) -> bool:
         """Has some task of it a handler to run?"""
@@ -120,6 +131,9 @@ class Body:
         self.scope.cancel()
         for sleeper in self.sleepers:
             sleeper.wake()
+
+    def is_asleep(self) -> bool:
+        return bool(self.sleepers)
 
     def interrupt(self) -> None:
         self.update_attention()

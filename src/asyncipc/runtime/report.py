@@ -8,23 +8,22 @@ tables and all tasks are walked once per report, however many wait.
 
 from __future__ import annotations
 
-import graphlib
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import trio
 
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.processes.process import Process, SignalSource, State
-from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime import lent
 from asyncipc.runtime.clock import SECOND
+from asyncipc.runtime.hints import Places, hint_of_its_own, hints, is_room
 from asyncipc.runtime.parking import Asleep, Sleeper
 from asyncipc.runtime.process import CURRENT, Body
 from asyncipc.runtime.shown_call import shown_call
@@ -35,15 +34,19 @@ if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
     from asyncipc.runtime.simulation import Simulation
 
-Places: TypeAlias = tuple[tuple[int, int], ...]
-"""(pid, descriptor) of each; the descriptor is -1 where the process itself is meant."""
-
 LIBRARIES: Final = frozenset({"anyio", "asyncio", "asyncipc", "contextlib", "outcome", "trio"})
 PROGRAMS: Final = "asyncipc.demos"
 """The one part of the package whose frames are a program's."""
 
 WAKERS_NAMED: Final = 5
 HINT_COLUMNS: Final = 100
+
+
+@runtime_checkable
+class Awaited(Protocol):
+    """What says itself what its sleepers wait for: it holds no data, and no room."""
+
+    def awaited(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def blocked_report(simulation: Simulation) -> BlockedReport:
     tasks: list[BlockedTask] = []
     for body, mine in _tasks_by_body(bodies).items():
         tasks += _blocked_tasks(body, mine, holders)
-    return BlockedReport(simulation.timers.now(), tuple(tasks), tuple(_hints(tasks)))
+    return BlockedReport(simulation.timers.now(), tuple(tasks), tuple(hints(tasks)))
 
 
 def _blocked_tasks(
@@ -145,9 +148,9 @@ def _in_a_call(
         shown_call(sleeper.place, asleep),
         _waits_for(process, call, refusal),
         wakers,
-        _place_in_program(frames),
-        _is_room(refusal),
-        _hint_of_its_own(process, call, refusal, wakers),
+        place_in_program(frames),
+        is_room(refusal),
+        hint_of_its_own(process, call, refusal, wakers),
     )
 
 
@@ -159,17 +162,15 @@ def _waits_for(process: Process, call: str, refusal: WouldBlock) -> str:
         return "a child"
     if isinstance(source, SignalSource):
         return source.describe()
+    if isinstance(source, Awaited):
+        return source.awaited()
     if call == "openat":
         return f"the other end of {source.describe()}"
     if call in {"accept", "accept4"}:
         return f"a connection at {source.describe()}"
     if call in {"poll", "select"}:
         return f"readiness of {source.describe()}"
-    return f"{'room' if _is_room(refusal) else 'data'} in {source.describe()}"
-
-
-def _is_room(refusal: WouldBlock) -> bool:
-    return bool(refusal.mask & OUT) and not refusal.mask & IN
+    return f"{'room' if is_room(refusal) else 'data'} in {source.describe()}"
 
 
 def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTask:
@@ -180,7 +181,7 @@ def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTas
         f"{dead}await {_foreign_call(frames)}",
         "somebody outside the kernel",
         (),
-        _place_in_program(frames),
+        place_in_program(frames),
     )
 
 
@@ -203,67 +204,6 @@ def _holders(holders: Mapping[object, Places], wakers: Iterable[object]) -> Plac
     if len(files) == 1 and not processes:
         return files[0]  # not a copy: a crowd may wait for one file that a crowd holds
     return processes + tuple(sorted(set(chain.from_iterable(files))))
-
-
-# -- hints
-
-
-def _hint_of_its_own(process: Process, call: str, refusal: WouldBlock, wakers: Places) -> str:
-    """A reader that alone holds the other end waits for itself."""
-    pid, source = process.pid, refusal.source
-    if call == "poll" or _is_room(refusal) or not isinstance(source, OpenFile):
-        return ""
-    if call.startswith("accept") or not wakers or any(holder != pid for holder, _ in wakers):
-        return ""
-    fd = wakers[0][1]
-    if source.noun == "pipe":
-        return (
-            f"hint: pid {pid} waits for the end of what it could still write itself: "
-            f"its own descriptor {fd} keeps the write end open; close({fd}) first"
-        )
-    return (
-        f"hint: pid {pid} waits for data in {source.describe()}, but nobody else holds "
-        f"the other end: it is its own descriptor {fd}"
-    )
-
-
-def _hints(tasks: list[BlockedTask]) -> Iterator[str]:
-    for task in tasks:
-        if task.hint:
-            yield task.hint
-    cycle = _cycle(tasks)
-    if cycle:
-        chain_of_pids = " -> ".join(f"pid {pid}" for pid in cycle)
-        yield f"cycle: {chain_of_pids}"
-        pids = set(cycle)
-        if all(task.writes for task in tasks if task.pid in pids):
-            yield "hint: everyone in it sends before it reads, and the buffers are full"
-
-
-def _cycle(tasks: list[BlockedTask]) -> list[int]:
-    """A circle of processes of which each waits only for the next."""
-    waits: dict[int, tuple[int]] = {}
-    for task in tasks:
-        other = _only_other(task)
-        if other is not None:
-            waits.setdefault(task.pid, (other,))
-    try:
-        graphlib.TopologicalSorter(waits).prepare()
-    except graphlib.CycleError as error:
-        found: list[int] = error.args[1]
-        return found[::-1]
-    return []
-
-
-def _only_other(task: BlockedTask) -> int | None:
-    """The one other process that could wake it; None if there are several, or none."""
-    other = None
-    for pid, _ in task.wakers:
-        if pid not in (task.pid, other):
-            if other is not None:
-                return None  # without a look at the rest of a crowd
-            other = pid
-    return other
 
 
 # -- tasks and their frames
@@ -361,7 +301,7 @@ def _is_program(frame: FrameType) -> bool:
     return module.startswith(PROGRAMS) or module.partition(".")[0] not in LIBRARIES
 
 
-def _place_in_program(frames: list[FrameType]) -> str:
+def place_in_program(frames: list[FrameType]) -> str:
     """The innermost line of the program itself."""
     for frame in reversed(frames):
         if _is_program(frame):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from asyncipc.kernel.files.fifo import Opening
+from asyncipc.kernel.files.opening import Opening
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.signals.disposition import Action, SignalInfo
@@ -13,6 +13,22 @@ from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import CURRENT, Body, Program, name_of
 
 if TYPE_CHECKING:
+    from asyncipc.kernel.anonymous.epoll import EpollFile
+    from asyncipc.kernel.anonymous.pidfd import PidFile
+    from asyncipc.kernel.anonymous.signalfd import SignalFile
+    from asyncipc.kernel.anonymous.timerfd import TimerFile
+    from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.descriptors import Descriptor
+    from asyncipc.kernel.locks.flock import Flock
+    from asyncipc.kernel.locks.records import FileLock, RecordLock
+    from asyncipc.kernel.memory.mapping import Mapping
+    from asyncipc.kernel.mqueue.queue import QueueAttributes
+    from asyncipc.kernel.sync.futex import Futexes
+    from asyncipc.kernel.sync.semaphore import Semaphore
+    from asyncipc.kernel.sysv.message_calls import ReceiveTyped, SendTyped
+    from asyncipc.kernel.sysv.messages import QueueStatus
+    from asyncipc.kernel.sysv.segments import Segments
+    from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
     from asyncipc.runtime.simulation import Simulation
 
 
@@ -28,8 +44,50 @@ class Simulated:
     def pipe(self, flags: int) -> tuple[OpenFile, OpenFile]:
         return self._kernel.pipe(flags)
 
-    def open(self, body: Body, path: bytes, flags: int) -> Opening:
-        return Opening(self._kernel, body.process, path, flags)
+    def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
+        return Opening(self._kernel, body.process, path, flags, mode)
+
+    @property
+    def segments(self) -> Segments:
+        return self._kernel.segments
+
+    @property
+    def futexes(self) -> Futexes:
+        return self._kernel.futexes
+
+    @property
+    def semaphore_sets(self) -> SemaphoreSets:
+        return self._kernel.semaphore_sets
+
+    def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
+        from asyncipc.kernel.sync.named import sem_open
+
+        return sem_open(self._kernel, body.process, name, flags, mode, value)
+
+    def sem_unlink(self, body: Body, name: bytes) -> None:
+        from asyncipc.kernel.sync.named import sem_unlink
+
+        sem_unlink(self._kernel, body.process, name)
+
+    def memfd_create(self, body: Body, name: bytes, flags: int) -> OpenFile:
+        from asyncipc.kernel.memory.memfd import memfd_create
+
+        return memfd_create(self._kernel, body.process, name, flags)
+
+    def mmap(
+        self,
+        body: Body,
+        file: OpenFile | None,
+        length: int,
+        flags: int,
+        protection: int,
+        offset: int,
+    ) -> Mapping:
+        maps = self._kernel.memory_maps
+        return maps.mmap(body.process, file, length, flags, protection, offset)
+
+    def munmap(self, body: Body, address: int) -> None:
+        self._kernel.memory_maps.munmap(body.process, address)
 
     def socket(self, family: int, kind: int, protocol: int) -> Socket:
         return self._kernel.socket(family, kind, protocol)
@@ -38,6 +96,74 @@ class Simulated:
         body = CURRENT.get(None)
         creator = None if body is None else body.process
         return self._kernel.socketpair(family, kind, protocol, creator)
+
+    def mq_open(
+        self,
+        body: Body,
+        name: bytes,
+        flags: int,
+        mode: int,
+        attributes: QueueAttributes | None,
+    ) -> OpenFile:
+        return self._kernel.message_queues.open(body.process, name, flags, mode, attributes)
+
+    def mq_unlink(self, body: Body, name: bytes) -> None:
+        self._kernel.message_queues.unlink(body.process, name)
+
+    def msgget(self, body: Body, key: int, flags: int) -> int:
+        return self._kernel.system_v_messages.get(body.process, key, flags)
+
+    def msgsnd(
+        self, body: Body, identifier: int, kind: int, data: Buffer, flags: int
+    ) -> SendTyped:
+        from asyncipc.kernel.sysv.message_calls import SendTyped
+
+        queues = self._kernel.system_v_messages
+        return SendTyped(queues, body.process, identifier, kind, data, flags)
+
+    def msgrcv(
+        self, body: Body, identifier: int, size: int, kind: int, flags: int
+    ) -> ReceiveTyped:
+        from asyncipc.kernel.sysv.message_calls import ReceiveTyped
+
+        queues = self._kernel.system_v_messages
+        return ReceiveTyped(queues, body.process, identifier, size, kind, flags)
+
+    def msgctl(
+        self, body: Body, identifier: int, command: int, status: QueueStatus | None
+    ) -> QueueStatus | None:
+        queues = self._kernel.system_v_messages
+        return queues.control(body.process, identifier, command, status)
+
+    def epoll_create1(self, flags: int) -> EpollFile:
+        return self._kernel.anonymous.epoll(flags)
+
+    def eventfd(self, initial: int, flags: int) -> OpenFile:
+        return self._kernel.anonymous.eventfd(initial, flags)
+
+    def timerfd_create(self, clock: int, flags: int) -> TimerFile:
+        return self._kernel.anonymous.timerfd(clock, flags)
+
+    def signalfd(self, mask: int, flags: int) -> SignalFile:
+        return self._kernel.anonymous.signalfd(mask, flags)
+
+    def pidfd_open(self, pid: int, flags: int) -> PidFile:
+        return self._kernel.anonymous.pidfd(pid, flags)
+
+    def pidfd_of_peer(self, pid: int) -> PidFile:
+        return self._kernel.anonymous.pidfd_of_peer(pid)
+
+    def flock(self, body: Body, entry: Descriptor, operation: int) -> Flock:
+        from asyncipc.kernel.locks.flock import Flock
+
+        return Flock(self._kernel.locks, entry, operation)
+
+    def record_lock(
+        self, body: Body, entry: Descriptor, command: int, lock: FileLock
+    ) -> RecordLock:
+        from asyncipc.kernel.locks.records import RecordLock
+
+        return RecordLock(self._kernel.locks, body.process, entry, command, lock)
 
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:
         child = self._kernel.fork(parent.process, name_of(program), parent.threads.own())

@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import Token
 from functools import partial
 from types import TracebackType
-from typing import Final, Self, TypeVar, final
+from typing import TYPE_CHECKING, Final, Self, TypeVar, final
 
 import anyio.to_thread
 import trio
@@ -33,6 +33,7 @@ from asyncipc.runtime import lent
 from asyncipc.runtime.backend import Backend
 from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
+from asyncipc.runtime.memory import Reserved
 from asyncipc.runtime.parking import (
     QUANTUM_DEFAULT,
     STRICT,
@@ -45,6 +46,7 @@ from asyncipc.runtime.process import (
     Body,
     ProcessEnd,
     Program,
+    calling,
     check_program,
     current,
     name_of,
@@ -57,10 +59,12 @@ from asyncipc.runtime.tap import Tap
 from asyncipc.runtime.threads import MASK
 from asyncipc.runtime.trio_parking import TrioParking
 
+if TYPE_CHECKING:
+    from asyncipc.statistics import MachineStatistics
+
 T = TypeVar("T")
 
 STEP_LIMIT: Final = 10_000_000
-
 
 MOURNING_NS: Final = 60 * SECOND
 """How long a task may outlive its process on the machine's clock, unreported."""
@@ -105,6 +109,8 @@ class Simulation:
         self.quantum = quantum
         self.fault_plan = FaultPlan(faults)
         self.kernel = Kernel()
+        self.kernel.memory = Reserved()
+        self.kernel.caller = partial(calling, self.kernel.init)
         self.backend: Backend = Simulated(self, self.kernel)
         self.bodies: dict[Body, None] = {}
         self.failures: dict[int, BaseException] = {}
@@ -154,6 +160,10 @@ class Simulation:
     def blocked_report(self) -> BlockedReport:
         """Who waits in which call for whom, now."""
         return blocked_report(self)
+
+    def statistics(self) -> MachineStatistics:
+        """Every object of the machine, as values, now."""
+        return self.kernel.statistics()
 
     def dice(self, purpose: str) -> random.Random:
         """The random stream of one purpose: a new one shifts no other's draws."""

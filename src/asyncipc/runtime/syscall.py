@@ -172,7 +172,7 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
     body.sleepers[sleeper] = None
     (line := refusal.line).join(sleeper)
     try:
-        if place is None or place.file.limited:
+        if place is None or until_ns is not None or place.file.limited:
             hold_and_limit(body, sleeper, verb, until_ns)
         while True:
             if not body.attention or not is_signalled(body):

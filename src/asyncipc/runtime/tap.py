@@ -20,7 +20,6 @@ from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, W
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.processes.process import Process
-from asyncipc.kernel.transfer import LongWrite, WaitAll
 from asyncipc.runtime.process import CURRENT, Body, name_of
 
 if TYPE_CHECKING:
@@ -121,8 +120,9 @@ class Attendance:
 
     def _shorten(self, limit: int) -> None:
         """A short transfer: at most ``limit`` bytes move."""
-        if isinstance(self.verb, LongWrite | WaitAll):
-            self.verb.shorten(limit)
+        shorten: Callable[[int], None] | None = getattr(self.verb, "shorten", None)
+        if shorten is not None:
+            shorten(limit)
         elif self.args and isinstance(self.args[0], int):
             self.args = (min(self.args[0], limit), *self.args[1:])
         elif self.args and isinstance(self.args[0], bytes | bytearray | memoryview):

@@ -12,15 +12,16 @@ told by the simulation's ``blocked_report()``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, final
+from typing import Any, Final, final
 
 from asyncipc.events import Event, ProcessLife, SystemCall, Wire
+from asyncipc.trace import ipc_words
+from asyncipc.trace.ipc_words import HANDLE_CALLS, HANDLES, TUPLES, control_text
+from asyncipc.trace.words import ARGUMENTS as FIRST_ARGUMENTS
 from asyncipc.trace.words import (
-    ARGUMENTS,
     MSG_TRUNC,
     NAMES,
     O_CREAT,
-    PATHS,
     RESULT,
     SIGNAL_SETS,
     message_flags,
@@ -29,10 +30,13 @@ from asyncipc.trace.words import (
     signal_name,
     signal_set,
 )
+from asyncipc.trace.words import PATHS as FIRST_PATHS
 
 BYTES_SHOWN: Final = 32
 """As strace -s: what is longer ends in dots."""
 SECOND: Final = 1_000_000_000
+ARGUMENTS: Final = {**FIRST_ARGUMENTS, **ipc_words.ARGUMENTS}
+PATHS: Final = FIRST_PATHS | ipc_words.PATHS
 
 OPTION_CALLS: Final = frozenset({"getsockopt", "setsockopt"})
 
@@ -100,6 +104,10 @@ def argument_text(call: str, index: int, value: object) -> str:
         return ARGUMENTS[place](value)
     if isinstance(value, str) and place in NAMES:
         return NAMES[place].get(value, value)
+    if isinstance(value, str) and (place in HANDLES or call.startswith(HANDLE_CALLS)):
+        return value
+    if isinstance(value, tuple) and place in TUPLES:
+        return TUPLES[place](*value)
     if isinstance(value, tuple) and place in SIGNAL_SETS:
         return signal_set(value)
     return address_text(value) if place in PATHS else value_text(value)
@@ -117,11 +125,13 @@ def _result(event: SystemCall) -> str:
     value = event.result
     if value is None:
         return "0"
+    if isinstance(value, tuple) and event.args[-1:] == (value,):  # F_SETLK gives the lock back
+        return "0"
     if isinstance(value, tuple) and event.call in ANSWERS:
         return ANSWERS[event.call](*value)
-    if isinstance(value, tuple) and event.call == "recv":  # into a buffer
+    if isinstance(value, tuple) and event.call == "recv":
         data, length, *_ = value
-        return str(length if told_length(event.args) else len(data))
+        return str(length) if told_length(event.args) else value_text(data)
     return argument_text(event.call, RESULT, value)
 
 
@@ -136,14 +146,22 @@ def connection_text(fd: int, address: object) -> str:
     return f"({fd}, {address_text(address)})"
 
 
-def sender_text(data: bytes, length: int, flags: int, address: object) -> str:
+def sender_text(data: bytes, length: int, flags: int, address: object, *_: object) -> str:
     """What recvfrom returns."""
     return f"({value_text(data)}, {address_text(address)})"
 
 
-def message_text(data: bytes, length: int, flags: int, address: object) -> str:
-    """What recvmsg returns."""
-    return f"({value_text(data)}, {message_flags(flags)}, {address_text(address)})"
+def message_text(
+    data: bytes,
+    length: int,
+    flags: int,
+    address: object,
+    control: tuple[Any, ...] = (),
+    *_: object,
+) -> str:
+    """What recvmsg returns; control messages if there are any."""
+    items = [control_text(*control)] if control else []
+    return f"({', '.join((value_text(data), *items, message_flags(flags), address_text(address)))})"
 
 
 def taken_text(signal: int, *info: object) -> str:

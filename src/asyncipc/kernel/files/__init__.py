@@ -1,5 +1,7 @@
-"""What has a path, or is one: pipes, FIFOs, and the namespace.
+"""What has a path, or is one: files, directories, pipes, FIFOs, and the namespace.
 
-It must never know a socket's inside, nor who waits.  ``pipe`` first, then
-``node`` and ``namespace``, then ``fifo``, which joins them.
+It must never know who waits, nor a socket's inside beyond its verbs.  ``pipe``
+first, then ``node`` and ``namespace``, then ``opening``, which joins them with
+``fifo``, ``regular`` (its holes in ``extents``), ``directory`` and ``proc``.  Last
+what moves octets between two: ``splice`` and ``sendfile``, over ``slots`` and ``conduit``.
 """

@@ -1,15 +1,16 @@
 """The namespace: path names, and what can be done to them.
 
-Directories hold names; a node (inode) may be a FIFO or the file of a UNIX
-socket.  A path is bytes, absolute or from the process's working directory.
-There are no links, hard or symbolic, and no mounts; regular files are not
-modelled.  Which error wins when several apply is that of fs/namei.c.
+Directories hold names; a node (inode) may be a regular file, a FIFO or the file
+of a UNIX socket.  A path is bytes, absolute or from the process's working
+directory.  There are no symbolic links and no mounts: all is one tmpfs, and what
+/proc says of descriptors is in ``proc``.  Which error wins when several apply is
+that of fs/namei.c.
 """
 
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.files.node import (
@@ -22,11 +23,13 @@ from asyncipc.kernel.files.node import (
     FifoNode,
     Node,
     Status,
+    allows,
     demand,
 )
+from asyncipc.kernel.files.proc import descriptor_at, node_of, table_at
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.openfile import Home
+    from asyncipc.kernel.openfile import Home, OpenFile
     from asyncipc.kernel.processes.process import Process
 
 NAME_MAX: Final = 255
@@ -34,11 +37,20 @@ PATH_MAX: Final = 4096
 SPECIAL: Final = frozenset({b"", b".", b".."})
 """Last names that are no names: the root's, and a directory's own two."""
 
+DESCRIPTORS: Final = (b"/proc/", b"/dev/")
+"""Where the names of descriptors are."""
+
 O_ACCMODE: Final = 0o3
 O_CREAT: Final = 0o100
 O_EXCL: Final = 0o200
 O_TRUNC: Final = 0o1000
 O_DIRECTORY: Final = 0o200000
+O_NOATIME: Final = 0o1000000
+O_NOCTTY: Final = 0o400
+O_LARGEFILE: Final = 0o100000
+O_CLOEXEC: Final = 0o2000000
+PASSING: Final = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
+"""Flags that concern the open only: the open file does not keep them."""
 WANTED: Final = (R_OK, W_OK, R_OK | W_OK, R_OK | W_OK)
 """The permissions that each access mode of open(2) needs."""
 
@@ -53,7 +65,7 @@ class Place(NamedTuple):
 
 @final
 class Namespace:
-    __slots__ = ("_home", "_last_inode", "root", "tmp")
+    __slots__ = ("_home", "_last_inode", "root", "shared_memory", "tmp")
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -63,47 +75,73 @@ class Namespace:
         self._number(self.root)
         self.tmp = Directory(0o1777)
         self._enter(self.root, b"tmp", self.tmp)
+        devices = Directory(0o755)
+        self._enter(self.root, b"dev", devices)
+        self.shared_memory = Directory(0o1777)
+        self._enter(devices, b"shm", self.shared_memory)
 
     # -- finding
 
     def lookup(self, process: Process, path: bytes) -> Node:
         """The node of a path.  ENOENT, ENOTDIR, EACCES, ENAMETOOLONG."""
+        if path.startswith(DESCRIPTORS) and (file := self.descriptor(process, path)) is not None:
+            node = node_of(file)
+            if node is None:
+                raise Unsupported(f"{file.describe()} has no name to do this with")
+            return node
         return self._node_at(self._walk(process, path))
+
+    def descriptor(self, process: Process, path: bytes) -> OpenFile | None:
+        """The open file that a path in /proc or /dev names, if it is one of a descriptor."""
+        return descriptor_at(self._home, process, path)
 
     def stat(self, process: Process, path: bytes) -> Status:
         """stat(2)"""
+        if path.startswith(DESCRIPTORS) and (file := self.descriptor(process, path)) is not None:
+            return file.status()
         return self.lookup(process, path).status()
 
     def listdir(self, process: Process, path: bytes) -> list[bytes]:
         """The names in a directory, in order of their making.  ENOTDIR, EACCES."""
+        if path.startswith(DESCRIPTORS) and (table := table_at(self._home, process, path)):
+            return [b"%d" % entry.fd for entry in table]
         directory = self._directory(process, path)
         demand(directory, process, R_OK)
         directory.accessed_ns = self._now()
         return list(directory.entries)
 
-    def to_open(self, process: Process, path: bytes, flags: int) -> Node:
-        """The node that open(2) means: do_open() and may_open() in fs/namei.c."""
+    def access(self, process: Process, path: bytes, wanted: int) -> bool:
+        """access(2): does it exist (0), may one do R_OK, W_OK, X_OK?  EINVAL."""
+        if wanted & ~(R_OK | W_OK | X_OK):
+            fail(errno.EINVAL)
+        return allows(self.lookup(process, path), process, wanted)
+
+    def to_open(self, process: Process, path: bytes, flags: int, mode: int = 0) -> Node:
+        """The node that open(2) means: open_last_lookups() in fs/namei.c.
+
+        With O_CREAT it may be a new one, of which its opener asks no permission.
+        """
+        if flags & O_CREAT and flags & O_DIRECTORY:
+            fail(errno.EINVAL)
         place = self._walk(process, path)
+        if place.slash and flags & O_CREAT:
+            fail(errno.EISDIR)
         node = self._find(place)
         if node is None:
-            return self._to_create(process, place, flags)
-        if flags & O_CREAT and flags & O_EXCL:
-            fail(errno.EEXIST)
-        if isinstance(node, Directory):
-            if flags & (O_CREAT | O_ACCMODE):
-                fail(errno.EISDIR)
-        elif place.slash or flags & O_DIRECTORY:
-            fail(errno.ENOTDIR)
-        demand(node, process, WANTED[flags & O_ACCMODE] | (W_OK if flags & O_TRUNC else 0))
+            return self._create(process, place, flags, mode)
+        demand_open(node, process, flags, slash=place.slash)
         return node
 
-    def _to_create(self, process: Process, place: Place, flags: int) -> NoReturn:
+    def _create(self, process: Process, place: Place, flags: int, mode: int) -> Node:
+        from asyncipc.kernel.files.regular import RegularNode  # for programs that have files
+
         if not flags & O_CREAT:
             fail(errno.ENOENT)
-        if place.slash:
-            fail(errno.EISDIR)
         self._demand_change(process, place.directory)
-        raise Unsupported("asyncipc does not model regular files: open() makes none (O_CREAT)")
+        mode &= PERMISSIONS & ~process.umask
+        node = RegularNode(self._home.memory, mode, process.uid, process.gid)
+        self._enter(place.directory, place.name, node)
+        return node
 
     # -- making and taking away
 
@@ -116,6 +154,19 @@ class Namespace:
             fail(errno.ENOENT)
         self._demand_change(process, place.directory)
         self._enter(place.directory, place.name, node)
+
+    def link(self, process: Process, former: bytes, new: bytes) -> None:
+        """link(2): another name for the same node.  EPERM for a directory."""
+        node, place = self.lookup(process, former), self._walk(process, new)
+        if place.name in SPECIAL or self._find(place) is not None:
+            fail(errno.EEXIST)
+        if place.slash:
+            fail(errno.ENOENT)
+        self._demand_change(process, place.directory)
+        if isinstance(node, Directory):
+            fail(errno.EPERM)
+        self._enter(place.directory, place.name, node)
+        node.changed_ns = self._now()
 
     def mkfifo(self, process: Process, path: bytes, mode: int) -> None:
         """mkfifo(3)"""
@@ -136,7 +187,7 @@ class Namespace:
         self._demand_delete(process, place.directory, node, is_directory=True)
         if isinstance(node, Directory) and node.entries:
             fail(errno.ENOTEMPTY)
-        self._remove(node)
+        self._remove(place, node)
 
     def unlink(self, process: Process, path: bytes) -> None:
         """unlink(2): whoever has it open keeps it."""
@@ -147,7 +198,7 @@ class Namespace:
         if place.slash:
             fail(errno.EISDIR if isinstance(node, Directory) else errno.ENOTDIR)
         self._demand_delete(process, place.directory, node, is_directory=False)
-        self._remove(node)
+        self._remove(place, node)
 
     def rename(self, process: Process, former: bytes, new: bytes) -> None:
         """rename(2): what bears the new name already is replaced, in one step."""
@@ -167,8 +218,8 @@ class Namespace:
         if isinstance(replaced, Directory) and replaced.entries:
             fail(errno.ENOTEMPTY)
         if replaced is not None:
-            self._remove(replaced)
-        self._remove(node)
+            self._remove(target, replaced)
+        self._remove(source, node)
         self._enter(target.directory, target.name, node)
 
     def _demand_rename(
@@ -191,6 +242,13 @@ class Namespace:
             fail(errno.EPERM)
         node.mode = mode & PERMISSIONS
         node.changed_ns = self._now()
+
+    def truncate(self, process: Process, path: bytes, length: int) -> None:
+        """truncate(2).  EISDIR, EINVAL (no regular file, below 0), EACCES."""
+        node = self.lookup(process, path)
+        if not isinstance(node, Directory):
+            demand(node, process, W_OK)
+        node.truncate(length, self._now())
 
     # -- the working directory
 
@@ -285,16 +343,16 @@ class Namespace:
     def _enter(self, directory: Directory, name: bytes, node: Node) -> None:
         if not node.inode:
             self._number(node)
-        node.parent, node.name, node.linked = directory, name, True
+        node.linked_as(directory, name)
         directory.entries[name] = node
         self._touch(directory)
 
-    def _remove(self, node: Node) -> None:
-        assert node.parent is not None, "the root stays"
-        del node.parent.entries[node.name]
-        node.linked = False
+    def _remove(self, place: Place, node: Node) -> None:
+        directory, name, _ = place
+        del directory.entries[name]
+        node.unlinked_from(directory, name)
         node.changed_ns = self._now()
-        self._touch(node.parent)
+        self._touch(directory)
 
     def _number(self, node: Node) -> None:
         self._last_inode += 1
@@ -306,3 +364,22 @@ class Namespace:
 
     def _now(self) -> int:
         return self._home.timers.now()
+
+
+def status_flags(flags: int) -> int:
+    """What the open file keeps of open(2)'s flags, as F_GETFL tells them."""
+    return flags & ~PASSING | O_LARGEFILE
+
+
+def demand_open(node: Node, process: Process, flags: int, *, slash: bool = False) -> None:
+    """do_open() and may_open(): EEXIST, EISDIR, ENOTDIR, EACCES, EPERM (O_NOATIME)."""
+    if flags & O_CREAT and flags & O_EXCL:
+        fail(errno.EEXIST)
+    if isinstance(node, Directory):
+        if flags & (O_CREAT | O_ACCMODE | O_TRUNC):
+            fail(errno.EISDIR)
+    elif slash or flags & O_DIRECTORY:
+        fail(errno.ENOTDIR)
+    demand(node, process, WANTED[flags & O_ACCMODE] | (W_OK if flags & O_TRUNC else 0))
+    if flags & O_NOATIME and process.uid not in {0, node.uid}:
+        fail(errno.EPERM)

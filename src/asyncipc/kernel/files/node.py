@@ -1,7 +1,7 @@
 """The node: what a name in the namespace stands for (an inode), and what stat tells.
 
-A node has one name at most: there are no hard links.  It keeps its name and
-directory when it is unlinked, as a dentry does, and says so in its path.
+A node keeps its last name and directory when it is unlinked, as a dentry does,
+and says so in its path.  Of several names (hard links) it shows one.
 
 Permissions are those of inode_permission(): mode bits for owner, group and
 others; uid 0 may do all.
@@ -18,6 +18,7 @@ from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.files.pipe import Pipe
+    from asyncipc.kernel.openfile import Home, OpenFile
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sockets.socket import Socket
 
@@ -28,6 +29,7 @@ X_OK: Final = 1
 S_IFIFO: Final = 0o010000
 S_IFCHR: Final = 0o020000
 S_IFDIR: Final = 0o040000
+S_IFREG: Final = 0o100000
 S_IFSOCK: Final = 0o140000
 S_ISVTX: Final = 0o1000
 PERMISSIONS: Final = 0o7777
@@ -48,14 +50,19 @@ class Status(NamedTuple):
     accessed_ns: int = 0
     modified_ns: int = 0
     changed_ns: int = 0
+    blocks: int = 0
 
 
 class Node:
-    """``mode``: permission bits only.  ``linked``: it still has its name."""
+    """``mode``: permission bits only.  ``linked``: it still has a name.
+
+    ``further``: the hard links beside ``parent`` and ``name``.
+    """
 
     __slots__ = (
         "accessed_ns",
         "changed_ns",
+        "further",
         "gid",
         "inode",
         "linked",
@@ -76,6 +83,7 @@ class Node:
         self.linked = False
         self.name = b""
         self.parent: Directory | None = None
+        self.further: tuple[tuple[Directory, bytes], ...] = ()
         self.accessed_ns = self.modified_ns = self.changed_ns = 0
 
     def path(self) -> bytes:
@@ -106,13 +114,43 @@ class Node:
             self.accessed_ns,
             self.modified_ns,
             self.changed_ns,
+            self.blocks(),
         )
 
     def link_count(self) -> int:
-        return int(self.linked)
+        return int(self.linked) + len(self.further)
 
     def size(self) -> int:
         return 0
+
+    def blocks(self) -> int:
+        """st_blocks: of 512 octets."""
+        return 0
+
+    def linked_as(self, directory: Directory, name: bytes) -> None:
+        """link(2): it has this name too."""
+        if self.linked:
+            self.further += ((directory, name),)
+        else:
+            self.parent, self.name, self.linked = directory, name, True
+
+    def unlinked_from(self, directory: Directory, name: bytes) -> None:
+        """unlink(2): it has lost this name; the last one is what it goes on showing."""
+        if (directory, name) in self.further:
+            self.further = tuple(each for each in self.further if each != (directory, name))
+        elif self.further:
+            (self.parent, self.name), *rest = self.further
+            self.further = tuple(rest)
+        else:
+            self.linked = False
+
+    def opened(self, kernel: Home, process: Process, flags: int) -> OpenFile:
+        """open(2), once it is allowed.  ENXIO for what cannot be opened by its name."""
+        fail(errno.ENXIO, "a UNIX socket is reached with connect(), not with open()")
+
+    def truncate(self, length: int, now: int) -> None:
+        """truncate(2).  EINVAL for what has no length."""
+        fail(errno.EINVAL)
 
 
 @final
@@ -132,6 +170,14 @@ class Directory(Node):
 
     def size(self) -> int:
         return ENTRY_SIZE * (2 + len(self.entries)) if self.linked else 0
+
+    def opened(self, kernel: Home, process: Process, flags: int) -> OpenFile:
+        from asyncipc.kernel.files.directory import DirectoryFile  # few programs open one
+
+        return DirectoryFile(kernel, self, flags)
+
+    def truncate(self, length: int, now: int) -> None:
+        fail(errno.EISDIR)
 
 
 @final
@@ -174,8 +220,8 @@ class SocketNode(Node):
 
 def allows(node: Node, process: Process, wanted: int) -> bool:
     """access(2): do the mode bits let the process have R_OK, W_OK, X_OK?"""
-    if process.uid == 0:
-        return True
+    if process.uid == 0:  # may do all, but only execute what somebody may (generic_permission)
+        return not wanted & X_OK or isinstance(node, Directory) or bool(node.mode & 0o111)
     if process.uid == node.uid:
         granted = node.mode >> 6
     elif process.gid == node.gid:

@@ -104,7 +104,10 @@ class Pipe:
         self.filled = PAGE
 
     def surrender(self, size: int) -> tuple[bytes, bool]:
-        """Give up to ``size`` bytes; whether that freed a slot."""
+        """Give up to ``size`` bytes; whether that freed a slot of a full pipe.
+
+        That alone is news to who would write (wake_writer in pipe_read).
+        """
         if self.packets:
             return self._surrender_packet(size)
         slots, data = self.slots, self.buffer.take(size)
@@ -114,7 +117,7 @@ class Pipe:
             left -= slots.popleft()
         if left:
             slots[0] -= left
-        return data, len(slots) < before
+        return data, len(slots) < before >= self.slot_count
 
     def _surrender_packet(self, size: int) -> tuple[bytes, bool]:
         """Up to the end of the first packet, whose rest is lost."""
@@ -125,12 +128,12 @@ class Pipe:
         if not left or slots[0] >= 0:
             if left:
                 slots[0] -= left
-            return self.buffer.take(size), len(slots) < before
+            return self.buffer.take(size), len(slots) < before >= self.slot_count
         packet = -slots.popleft()
         self.packets -= 1
         data = self.buffer.take(size - left + min(left, packet))
         self.buffer.take(packet - left if left < packet else 0)
-        return data, True
+        return data, before >= self.slot_count
 
     def forget(self) -> None:
         """Every end is closed: what an open finds next is a new pipe."""
@@ -237,6 +240,8 @@ class PipeEnd(OpenFile):
             return queue.refusal
         moved = pipe.accept(data, done, self.flags & O_DIRECT)
         if not moved:
+            if self.flags & O_NONBLOCK and (line := readers[0]._read_queue) is not None:
+                line.notify()  # pipe_write() wakes for EAGAIN, too: EPOLLET shows it
             return self.write_queue().refusal
         if self.kernel.wire is not None:
             self.kernel.wire(self, readers[0], moved)
@@ -289,6 +294,10 @@ class PipeEnd(OpenFile):
 
     def set_pipe_size(self, size: int) -> int:
         return self.pipe.resize(size)
+
+    def identity(self) -> object:
+        """Both ends are of one inode, and a FIFO's is what its next opening finds, too."""
+        return self.pipe if self.pipe.node is None else self.pipe.node
 
     def describe(self) -> str:
         node = self.pipe.node

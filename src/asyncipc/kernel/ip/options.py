@@ -2,8 +2,8 @@
 
 TCP and UDP share them.  On one host most change nothing but what getsockopt(2)
 answers: no hop counts a time to live, no router looks at a class of service.
-What would change what a program receives and is not modelled (error queues,
-ancillary data, addresses that are not the host's) is refused by name.
+What would change what a program receives and is not modelled (error queues of
+IPv6, ancillary data, addresses that are not the host's) is refused by name.
 Groups and the interface that leads to them are :mod:`asyncipc.kernel.ip.multicast`'s.
 """
 
@@ -47,7 +47,6 @@ ECN_BITS: Final = 0x3
 
 HOLES: Final = {
     (IPPROTO_IP, 8): "IP_PKTINFO",
-    (IPPROTO_IP, IP_RECVERR): "IP_RECVERR",
     (IPPROTO_IP, 12): "IP_RECVTTL",
     (IPPROTO_IP, 13): "IP_RECVTOS",
     (IPPROTO_IP, 15): "IP_FREEBIND",
@@ -102,6 +101,7 @@ RULES: Final = {
     (IPPROTO_IP, IP_TOS): Rule(0, byte=True),
     (IPPROTO_IP, IP_TTL): Rule(64, 1, 255, resets=True),
     (IPPROTO_IP, IP_MTU_DISCOVER): Rule(1, 0, 5),
+    (IPPROTO_IP, IP_RECVERR): Rule(0, switch=True),
     (IPPROTO_IP, IP_MULTICAST_TTL): Rule(1, 0, 255, resets=True, on_streams=errno.EINVAL),
     (IPPROTO_IP, IP_MULTICAST_LOOP): Rule(1, switch=True),
     (IPPROTO_IP, IP_MULTICAST_ALL): Rule(1),
@@ -166,6 +166,8 @@ class IpOptions:
             fail(rule.on_streams)
         if bound and key == (IPPROTO_IPV6, IPV6_V6ONLY):
             fail(errno.EINVAL)
+        if number and key == (IPPROTO_IP, IP_RECVERR) and self._family == AF_INET6:
+            raise Unsupported("asyncipc does not model IP_RECVERR on sockets of IPv6")
         stored = rule.stored(number)
         if self._stream and key in {(IPPROTO_IP, IP_TOS), (IPPROTO_IPV6, IPV6_TCLASS)}:
             stored &= ~ECN_BITS

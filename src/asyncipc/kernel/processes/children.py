@@ -9,7 +9,8 @@ import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
+from asyncipc.kernel.openfile import O_NONBLOCK
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.kernel.signals.disposition import (
     CLD_CONTINUED,
@@ -82,13 +83,17 @@ def waitid(
         if told is not None:
             return told[1]
     _demand_one(_children_meant(process, pid))
-    return None if options & WNOHANG else process.child_refusal()
+    if options & WNOHANG:
+        return None
+    if kind == P_PIDFD and process.table[number].file.flags & O_NONBLOCK:
+        fail(errno.EAGAIN)
+    return process.child_refusal()
 
 
 def _pid_of(process: Process, kind: int, number: int) -> int:
     """What waitid means, in the words of waitpid."""
     if kind == P_PIDFD:
-        raise Unsupported("asyncipc does not model pidfds (P_PIDFD)")
+        return _pid_of_pidfd(process, number)
     if kind == P_ALL:
         return -1
     if kind == P_PID and number > 0:
@@ -98,6 +103,20 @@ def _pid_of(process: Process, kind: int, number: int) -> int:
     if kind == P_PGID and number >= 0:
         return -number
     fail(errno.EINVAL)
+
+
+def _pid_of_pidfd(process: Process, fd: int) -> int:
+    """EINVAL below 0, EBADF for what is no pidfd, ECHILD for one who is gone."""
+    from asyncipc.kernel.anonymous.pidfd import PidFile
+
+    if fd < 0:
+        fail(errno.EINVAL)
+    file = process.table[fd].file
+    if not isinstance(file, PidFile):
+        fail(errno.EBADF)
+    if file.process is None or file.is_reaped:
+        fail(errno.ECHILD)
+    return file.process.pid
 
 
 def _with_news(process: Process, pid: int) -> Iterator[Process]:

@@ -56,6 +56,9 @@ class Body(Protocol):
     def alert(self) -> None:
         """What signals are due has changed: who sleeps and has to handle one looks up."""
 
+    def is_asleep(self) -> bool:
+        """Does one of its tasks sleep in a call?"""
+
     @property
     def threads(self) -> Iterable[Thread]:
         """The main task, and those others whose masks are their own."""
@@ -92,7 +95,9 @@ class Process:
         "children",
         "continued",
         "cwd",
+        "death_signal",
         "dispositions",
+        "ends",
         "executed",
         "gid",
         "group",
@@ -138,6 +143,7 @@ class Process:
         self.session = pid
         self.executed = False
         self.subreaper = False
+        self.death_signal = 0  # what it gets when its parent ends
         self.state = State.RUNNING
         self.status = 0
         self.news: State | None = None
@@ -149,6 +155,7 @@ class Process:
         self.holdings: Holdings | None = None  # what it has beside descriptors
         self.body: Body | None = None
         self.waits: WaitQueue | None = None
+        self.ends: WaitQueue | None = None  # where pidfds of it wait
         self.wait_refusal: WouldBlock | None = None
         self.signals: WaitQueue | None = None
         self.signal_refusal: WouldBlock | None = None
@@ -236,6 +243,16 @@ class Process:
         heappush(self.newsworthy, (child.place, child))
         if self.waits is not None:
             self.waits.notify()
+
+    def end_queue(self) -> WaitQueue:
+        """Notified when it has become a zombie, and when it is gone."""
+        if self.ends is None:
+            self.ends = WaitQueue(self, READABLE)
+        return self.ends
+
+    def tell_end(self) -> None:
+        if self.ends is not None:
+            self.ends.notify()
 
     def stop_refusal(self) -> WouldBlock:
         """What every call of a stopped process meets."""

@@ -82,6 +82,11 @@ class Delivery:
             info = SignalInfo(signal, SI_QUEUE, sender.pid, sender.uid, si_value=value)
             self.deliver(target, info, must_queue=True)
 
+    def bereave(self, parent: Process, child: Process) -> None:
+        """``child`` gets the signal it asked for as ``parent`` ends (forget_original_parent)."""
+        if _may_signal(parent, child, child.death_signal):
+            self.deliver(child, SignalInfo(child.death_signal, SI_USER, parent.pid, parent.uid))
+
     def _targets(self, sender: Process, pid: int) -> list[Process]:
         processes = self._kernel.processes
         if pid > 0:

@@ -53,6 +53,7 @@ SIG_SETMASK: Final = 2
 SI_USER: Final = 0
 SI_KERNEL: Final = 0x80
 SI_QUEUE: Final = -1
+SI_MESGQ: Final = -3
 CLD_EXITED: Final = 1
 CLD_KILLED: Final = 2
 CLD_STOPPED: Final = 5

@@ -59,7 +59,7 @@ class SignalDriven:
             raise Unsupported(f"asyncipc does not model O_ASYNC on {file.describe()}")
         watcher = self._watchers[file] = IoWatcher(self, file, fd)
         for queue in queues:
-            queue.watch(watcher)
+            queue.watch(watcher, last=True)  # kill_fasync() comes after the wake-up
 
     def stop(self, file: OpenFile) -> None:
         """F_SETFL clears O_ASYNC, or the open file is gone."""

@@ -33,16 +33,22 @@ SO_SNDLOWAT: Final = 19
 SO_RCVTIMEO: Final = 20
 SO_SNDTIMEO: Final = 21
 SO_ACCEPTCONN: Final = 30
+SO_PASSSEC: Final = 34
 SO_PROTOCOL: Final = 38
 SO_DOMAIN: Final = 39
 SO_PEEK_OFF: Final = 42
 SO_MEMINFO: Final = 55
+SO_PASSPIDFD: Final = 76
+SO_PASSRIGHTS: Final = 83
 
 SWITCHES: Final = frozenset({
     SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE,
-    SO_REUSEPORT, SO_PASSCRED,
+    SO_REUSEPORT, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD, SO_PASSRIGHTS,
 })  # fmt: skip
 """Options that are on or off, and read back as 1 or 0."""
+PASSING: Final = frozenset({SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD, SO_PASSRIGHTS})
+"""Those that say which control messages a UNIX socket takes."""
+ON_AT_FIRST: Final = frozenset({SO_PASSRIGHTS})
 
 SNDBUF_DEFAULT: Final = 212992
 RCVBUF_DEFAULT: Final = 212992
@@ -72,7 +78,7 @@ class SocketOptions:
     )
 
     def __init__(self) -> None:
-        self.switches: frozenset[int] = frozenset()
+        self.switches = ON_AT_FIRST
         self.receive_limit = RCVBUF_DEFAULT
         self.receive_low_water = 1
         self.receive_timeout_ns: int | None = None
@@ -86,6 +92,10 @@ class SocketOptions:
         for name in SocketOptions.__slots__:
             setattr(copied, name, getattr(self, name))
         return copied
+
+    def inherit(self, listener: SocketOptions) -> None:
+        """What a UNIX listener wants to be told, those want that it accepts."""
+        self.switches = (self.switches - PASSING) | (listener.switches & PASSING)
 
     def is_on(self, switch: int) -> bool:
         return switch in self.switches

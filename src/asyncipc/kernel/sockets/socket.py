@@ -26,6 +26,7 @@ from asyncipc.kernel.sockets.options import UNCHANGED, SocketOptions
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.ancillary import ControlItem, ControlRoom, Outgoing
     from asyncipc.kernel.waitqueue import WouldBlock
 
 
@@ -83,12 +84,15 @@ class Message(NamedTuple):
     """What recvmsg(2) answers.  ``length``: of the whole datagram, though ``data`` is cut.
 
     ``flags``: MSG_TRUNC and its like; ``address``: None if the sender has none.
+    ``ancillary``: control messages; ``stops``: not even MSG_WAITALL reads on here.
     """
 
     data: bytes
     length: int
     flags: int = 0
     address: Address | None = None
+    ancillary: tuple[ControlItem, ...] = ()
+    stops: bool = False
 
 
 class Socket(OpenFile):
@@ -147,10 +151,32 @@ class Socket(OpenFile):
         """sendto(2) with an address."""
         fail(errno.EOPNOTSUPP)
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
-        """recvmsg(2): recv(2), and what is known about the data."""
+    def sendmsg(
+        self,
+        data: Buffer,
+        flags: int,
+        address: Address | None,
+        control: Outgoing | None,
+        process: Process,
+        done: int = 0,
+    ) -> int | WouldBlock:
+        """sendmsg(2): as send(2) or sendto(2), with control messages for who takes them."""
+        if address is None:
+            return self.send(data, flags, done)
+        return self.sendto(data, flags, address, process, done)
+
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
+        """recvmsg(2): recv(2), and what is known about the data.
+
+        ``room``: the control buffer; without one what came in flight is dropped.
+        """
         data = self.recv(size, flags)
         return Message(data, len(data)) if isinstance(data, bytes) else data
+
+    def drop_rights(self) -> None:
+        """Drop the descriptors that lie in its receive buffer."""
 
     # -- options
 
@@ -213,6 +239,8 @@ class Socket(OpenFile):
         if reader is not None:
             return reader(self)
         if option in opt.SWITCHES:
+            if option in opt.PASSING and self.family != AF_UNIX:
+                fail(errno.EOPNOTSUPP)
             return int(self.options.is_on(option))
         fail(errno.ENOPROTOOPT)
 
@@ -228,9 +256,11 @@ class Socket(OpenFile):
             fail(errno.ENOPROTOOPT)
 
     def turn(self, switch: int, on: bool) -> None:
-        """Switch an option on or off.  SO_REUSEPORT is for the internet only."""
-        if switch == opt.SO_REUSEPORT and self.family == AF_UNIX:
+        """Switch an option on or off.  Some are for one family only: EOPNOTSUPP."""
+        if (switch == opt.SO_REUSEPORT) if self.family == AF_UNIX else switch in opt.PASSING:
             fail(errno.EOPNOTSUPP)
+        if switch == opt.SO_PASSPIDFD and on:
+            raise Unsupported("asyncipc does not model pidfds in control messages (SO_PASSPIDFD)")
         self.own_options().turn(switch, on)
 
     def get_protocol_option(self, level: int, option: int) -> int | bytes:

@@ -1,15 +1,17 @@
 """Keys, identifiers and permissions: ipc_namespace of one kind, ipc/util.c.
 
 Laws: an identifier is an index and a sequence number, so a removed object's
-identifier is not that of its successor.  A key means an object until that is
-removed; IPC_PRIVATE (0) means a new one each time.  Mode bits are those of
-files, of which there are three sets of read and write.
+identifier is not that of its successor.  Indexes are handed out in a round,
+of 64 while few are in use, and each round has the next sequence number.  A key
+means an object until that is removed; IPC_PRIVATE (0) means a new one each
+time.  Mode bits are those of files; the umask has no say.
+
+Not modelled: supplementary groups, kernel.msg_next_id and its kin.
 """
 
 from __future__ import annotations
 
 import errno
-import heapq
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
@@ -30,8 +32,13 @@ MAY_READ: Final = 4
 MAY_WRITE: Final = 2
 
 SEQUENCE_SHIFT: Final = 15
+INDEXES: Final = 1 << SEQUENCE_SHIFT
 INDEXES_MAX: Final = 32000
-"""SHMMNI, SEMMNI and MSGMNI: of each kind so many."""
+"""SEMMNI and MSGMNI: of each kind so many."""
+SEGMENTS_MAX: Final = 4096
+"""SHMMNI"""
+ROUND_MIN: Final = 64
+"""ipc_min_cycle: how many indexes a round has at least (3/2 of those in use)."""
 SEQUENCES: Final = 0xFFFF
 
 
@@ -47,7 +54,11 @@ class Identified:
         self.removed = False
 
     def demand(self, process: Process, wanted: int) -> None:
-        """EACCES unless the mode bits let the process have MAY_READ, MAY_WRITE (ipcperms)."""
+        """EACCES unless the mode bits let the process have what is ``wanted``.
+
+        MAY_READ, MAY_WRITE, and as ipcperms() has it bit 0, which nobody needs but
+        who asks for it.
+        """
         if process.uid == 0:
             return
         if process.uid in {self.uid, self.creator_uid}:
@@ -64,65 +75,89 @@ class Identified:
         if process.uid not in {0, self.uid, self.creator_uid}:
             fail(errno.EPERM)
 
+    def change(self, uid: int, gid: int, mode: int) -> None:
+        """IPC_SET: another owner and other mode bits; the creator stays (ipc_update_perm)."""
+        self.uid, self.gid, self.mode = uid, gid, mode & PERMISSIONS
+
 
 I = TypeVar("I", bound=Identified)  # noqa: E741
 
 
 @final
 class Identifiers(Generic[I]):
-    """All objects of one kind."""
+    """All objects of one kind, of which there may be ``limit``."""
 
-    def __init__(self) -> None:
-        self._objects: dict[int, I] = {}
+    def __init__(self, limit: int = INDEXES_MAX) -> None:
+        self._limit = limit
+        self._objects: dict[int, I] = {}  # by index
         self._by_key: dict[int, I] = {}
-        self._free: list[int] = []
         self._sequence = 0
         self._last_index = -1
 
+    def __len__(self) -> int:
+        return len(self._objects)
+
     def __iter__(self) -> Iterator[I]:
         """In order of their identifiers' indexes, as ipcs shows them."""
-        return iter(
-            sorted(self._objects.values(), key=lambda each: each.identifier % (1 << SEQUENCE_SHIFT))
-        )
+        return iter([self._objects[index] for index in sorted(self._objects)])
 
-    def get(self, process: Process, key: int, flags: int, make: Callable[[], I]) -> I:
+    def get(
+        self,
+        process: Process,
+        key: int,
+        flags: int,
+        make: Callable[[], I],
+        check: Callable[[I], None] | None = None,
+    ) -> I:
         """shmget, semget, msgget: the object of a key, or what ``make`` makes.
 
         ENOENT, EEXIST (IPC_CREAT with IPC_EXCL), EACCES, ENOSPC.  The caller
-        checks the size of what was there.
+        checks the size of what was there: ipcget_public() does after EEXIST and
+        before EACCES, so it may pass a ``check`` for that.
         """
         found = None if key == IPC_PRIVATE else self._by_key.get(key)
         if found is not None:
             if flags & IPC_CREAT and flags & IPC_EXCL:
                 fail(errno.EEXIST)
-            found.demand(process, (flags >> 6 | flags >> 3 | flags) & (MAY_READ | MAY_WRITE))
+            if check is not None:
+                check(found)
+            found.demand(process, (flags >> 6 | flags >> 3 | flags) & 0o7)
             return found
         if key != IPC_PRIVATE and not flags & IPC_CREAT:
             fail(errno.ENOENT)
         return self._enter(make())
 
     def _enter(self, made: I) -> I:
-        if len(self._objects) >= INDEXES_MAX:
+        if len(self._objects) >= self._limit:
             fail(errno.ENOSPC)
         index = self._next_index()
         made.identifier = self._sequence << SEQUENCE_SHIFT | index
-        self._objects[made.identifier] = made
+        self._objects[index] = made
         if made.key != IPC_PRIVATE:
             self._by_key[made.key] = made
         return made
 
     def _next_index(self) -> int:
-        """The lowest free one; if that is not beyond the last, a new sequence (ipc_idr_alloc)."""
-        index = heapq.heappop(self._free) if self._free else len(self._objects)
-        if index <= self._last_index:
+        """The next free one of the round; from its beginning, with a new sequence
+        number (ipc_idr_alloc).
+        """
+        used = self._objects
+        limit = min(max(len(used) * 3 // 2, ROUND_MIN), INDEXES)
+        index = self._last_index + 1
+        while index in used:
+            index += 1
+        if index >= limit:
             self._sequence = (self._sequence + 1) % SEQUENCES
+            index = 0
+            while index in used:
+                index += 1
         self._last_index = index
         return index
 
     def __getitem__(self, identifier: int) -> I:
         """EINVAL for what is no identifier, or no longer."""
-        found = self._objects.get(identifier)
-        if found is None:
+        found = self._objects.get(identifier % INDEXES)
+        if found is None or found.identifier != identifier:
             fail(errno.EINVAL)
         return found
 
@@ -136,5 +171,4 @@ class Identifiers(Generic[I]):
         """It is gone: its identifier is EINVAL, who sleeps on it is told by its own queue."""
         self.forget_key(found)
         found.removed = True
-        del self._objects[found.identifier]
-        heapq.heappush(self._free, found.identifier % (1 << SEQUENCE_SHIFT))
+        del self._objects[found.identifier % INDEXES]

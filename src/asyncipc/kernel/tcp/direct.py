@@ -47,10 +47,22 @@ class DirectTransport:
     """One end's half.  ``inbox``: the peer's queue, once plain data may go there.
 
     ``peer``: the other half, None before the handshake and after the end.
+    ``found_full``: a send or a poll has found no room since the last that was
+    made, and only then is room news (SOCK_NOSPACE).
     ``deaf``: data that comes here draws a reset.
     """
 
-    __slots__ = ("_retries", "_timer", "deaf", "inbox", "limit", "peer", "segment_max", "socket")
+    __slots__ = (
+        "_retries",
+        "_timer",
+        "deaf",
+        "found_full",
+        "inbox",
+        "limit",
+        "peer",
+        "segment_max",
+        "socket",
+    )
 
     def __init__(self, socket: TcpSocket) -> None:
         self.socket = socket
@@ -58,6 +70,7 @@ class DirectTransport:
         self.inbox: ByteQueue | None = None
         self.limit = 0
         self.deaf = False
+        self.found_full = False
         self.segment_max = min(socket.tcp.value(TCP_MAXSEG) or SEGMENT_MAX, SEGMENT_MAX)
         self._retries = 0
         self._timer: Timer | None = None
@@ -117,6 +130,7 @@ class DirectTransport:
         size = len(data) - done
         room = self.limit - inbox.size
         if size > room and (room <= 0 or size > self.socket.whole_max):
+            self.found_full = True
             if room <= 0:
                 return 0
             size = room
@@ -141,6 +155,7 @@ class DirectTransport:
         peer = self.peer
         if peer is None or peer.deaf:
             if self._used() >= self.limit > 0:
+                self.found_full = True
                 return 0  # the window is shut: the bytes don't get there yet
             self._draw_reset()
             return len(data) - done
@@ -170,8 +185,9 @@ class DirectTransport:
 
     def taken(self) -> None:
         peer = self.peer
-        if peer is None or peer.socket._write_queue is None or not peer.is_writable():
+        if peer is None or not peer.found_full or not peer.has_room():
             return
+        peer.found_full = False
         if not self.deaf:
             peer.socket.room_made()
         elif self._timer is None:  # no window is told: the peer's next probe finds out
@@ -241,6 +257,12 @@ class DirectTransport:
         return 0 if self.peer is None else max(0, self._used() - self.peer.socket.receive_limit)
 
     def is_writable(self) -> bool:
+        if self.has_room():
+            return True
+        self.found_full = True
+        return False
+
+    def has_room(self) -> bool:
         return self._used() * 3 <= self.limit * 2
 
     def _used(self) -> int:

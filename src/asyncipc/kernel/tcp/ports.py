@@ -211,6 +211,11 @@ class TcpPorts:
         while uneven and uneven[0][0] <= now:
             heappop(uneven)[2].expire()
 
+    def time_waits(self, now: int) -> list[TimeWait]:
+        """What is left behind, the oldest first."""
+        self.sweep(now)
+        return list(self._waiting.values())
+
     # -- finding
 
     def listener(self, target: InetAddress, source: InetAddress) -> Tenant | None:

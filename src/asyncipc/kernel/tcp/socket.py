@@ -64,6 +64,7 @@ from asyncipc.kernel.tcp.urgent import UrgentMark, replace_mark
 if TYPE_CHECKING:
     from asyncipc.kernel.ip.options import IpOptions
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.ancillary import ControlRoom
     from asyncipc.kernel.tcp.cork import Cork
     from asyncipc.kernel.tcp.listener import Listener
     from asyncipc.kernel.tcp.transport import Transport
@@ -218,7 +219,9 @@ class TcpSocket(Socket):
             return receive(self, size, flags)
         return self.read(size)
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
         """recvmsg(2): of bytes discarded by MSG_TRUNC only the count."""
         if flags & MSG_TRUNC:
             count = discard(self, size, flags)

@@ -21,6 +21,7 @@ from asyncipc.kernel.sockets.socket import (
     MSG_NOSIGNAL,
     SEND_SHUTDOWN,
 )
+from asyncipc.kernel.udp.error_queue import too_long
 from asyncipc.kernel.udp.inbox import IPV6_EXTRA, datagram_memory
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ class Gathering:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def add(self, data: Buffer) -> None:
+    def add(self, data: Buffer, sender: UdpSocket) -> None:
         """EMSGSIZE if that makes it too long."""
         if self._size + len(data) > longest(self.destination):
-            fail(errno.EMSGSIZE)
+            too_long(sender, self.destination)
         self._parts.append(as_bytes(data))
         self._size += len(data)
 
@@ -100,7 +101,7 @@ def begin(sender: UdpSocket, data: Buffer, address: Address | None) -> Gathering
         _check_port_zero(sender, address)
     destination, source = ends(sender, address)
     if len(data) > longest(destination):
-        fail(errno.EMSGSIZE)
+        too_long(sender, destination)
     if sender.error:
         fail(sender.take_error())
     if sender.shut & SEND_SHUTDOWN:

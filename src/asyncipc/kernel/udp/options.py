@@ -11,6 +11,7 @@ from asyncipc.kernel.ip.multicast import Groups
 from asyncipc.kernel.ip.options import (
     GROUP_OPTIONS,
     IP_MULTICAST_ALL,
+    IP_RECVERR,
     IPPROTO_IP,
     IPPROTO_IPV6,
     IPPROTO_UDP,
@@ -19,9 +20,11 @@ from asyncipc.kernel.ip.options import (
 )
 from asyncipc.kernel.sockets.options import integer
 from asyncipc.kernel.sockets.socket import AF_INET6
+from asyncipc.kernel.udp.error_queue import ErrorQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.ip.inet import Inet
+    from asyncipc.kernel.udp.inbox import Inbox
 
 UDP_CORK: Final = 1
 HOLES: Final = {100: "UDP_ENCAP", 103: "UDP_SEGMENT", 104: "UDP_GRO"}
@@ -29,12 +32,16 @@ HOLES: Final = {100: "UDP_ENCAP", 103: "UDP_SEGMENT", 104: "UDP_GRO"}
 
 @final
 class UdpOptions:
-    """One socket's, made when it is first asked for one.  ``corked``: sends gather."""
+    """One socket's, made when it is first asked for one.  ``corked``: sends gather;
+    ``mishaps``: unless IP_RECVERR is off.
+    """
 
-    __slots__ = ("_family", "corked", "groups", "ip")
+    __slots__ = ("_family", "_inbox", "corked", "groups", "ip", "mishaps")
 
-    def __init__(self, inet: Inet, family: int) -> None:
+    def __init__(self, inet: Inet, family: int, inbox: Inbox) -> None:
         self._family = family
+        self._inbox = inbox
+        self.mishaps: ErrorQueue | None = None
         self.corked = False
         self.ip = IpOptions(family, stream=False)
         self.groups = Groups(inet)
@@ -57,6 +64,15 @@ class UdpOptions:
             self.groups.set(level, option, value)
         else:
             self.ip.set(level, option, value, bound=bound)
+            if (level, option) == (IPPROTO_IP, IP_RECVERR):
+                self._queue_errors(on=bool(self.ip.value(level, option)))
+
+    def _queue_errors(self, *, on: bool) -> None:
+        if on and self.mishaps is None:
+            self.mishaps = ErrorQueue(self._inbox)
+        elif not on and self.mishaps is not None:
+            self.mishaps.clear()
+            self.mishaps = None
 
     def hears(self, group: str) -> bool:
         """Does the socket get what is sent to a group that somebody on the host has joined?"""

@@ -5,8 +5,8 @@ compute_score): bound to its destination rather than to the wildcard, then
 connected to its sender; among equals the last bound, or by the sender's
 address one of those that share the port with SO_REUSEPORT.  Broadcasts and
 multicasts go to all that fit.  What fits nobody is refused: the socket that
-it came from learns, if it is connected to where it went (ICMP's port
-unreachable; unconnected sockets learn nothing).
+it came from learns (ICMP's port unreachable), if it is connected to where it
+went; unconnected ones learn only with IP_RECVERR.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from asyncipc.kernel.ip.address import (
 )
 from asyncipc.kernel.sockets.options import SO_REUSEADDR, SO_REUSEPORT
 from asyncipc.kernel.sockets.socket import AF_INET
+from asyncipc.kernel.udp.error_queue import refused
 
 if TYPE_CHECKING:
     from asyncipc.kernel.ip.route import InetName
@@ -113,6 +114,7 @@ class UdpPorts:
             return None
         receiver = self.lookup(datagram[2], datagram[1])
         if receiver is None:
+            sender.sent()
             self._refuse(datagram)
         else:
             receiver.deliver(datagram, sender)
@@ -133,7 +135,7 @@ class UdpPorts:
     def _refuse(self, datagram: Datagram) -> None:
         """ICMP's port unreachable finds its socket as an answer would."""
         errant = self.lookup(datagram[1], datagram[2])
-        if errant is not None and errant.peer is not None:
+        if errant is not None and refused(errant, datagram):
             errant.refused()
 
     def _to_many(self, sender: UdpSocket, datagram: Datagram) -> None:

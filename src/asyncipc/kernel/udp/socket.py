@@ -8,10 +8,8 @@ remembers the way to its last receiver until the table changes.
 An IPv6 socket that is not V6ONLY also speaks IPv4: inside, its addresses are
 unmapped, and outside they are shown as ``::ffff:a.b.c.d``.
 
-Only connected sockets learn that a port refused what they sent (SO_ERROR).
-
-Not modelled: ancillary data and the error queue (IP_RECVERR, IP_PKTINFO), the
-offloads UDP_SEGMENT and UDP_GRO, UDP-Lite.
+Only connected sockets, and those with IP_RECVERR, learn that a port refused
+what they sent.  Not modelled: ancillary data (IP_PKTINFO), UDP_SEGMENT and UDP_GRO, UDP-Lite.
 """
 
 from __future__ import annotations
@@ -21,15 +19,10 @@ from collections import deque
 from typing import TYPE_CHECKING, final
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.ip.address import (
-    ANY6,
-    PRIVILEGED_PORTS,
-    is_ipv6,
-    is_wildcard,
-)
+from asyncipc.kernel.ip.address import ANY6, PRIVILEGED_PORTS, is_ipv6, is_wildcard
 from asyncipc.kernel.ip.options import IPPROTO_UDP
 from asyncipc.kernel.ip.route import InetName, anywhere, bindable, check_scope, shown
-from asyncipc.kernel.openfile import O_NONBLOCK, Home
+from asyncipc.kernel.openfile import O_ASYNC, O_NONBLOCK, Home
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.sockets.address import Address
 from asyncipc.kernel.sockets.socket import (
@@ -48,6 +41,7 @@ from asyncipc.kernel.sockets.socket import (
     halves,
 )
 from asyncipc.kernel.udp.datagram import LENGTH_MAX, UNUSUAL, Gathering, begin, ends
+from asyncipc.kernel.udp.error_queue import queue_of, take_mishap
 from asyncipc.kernel.udp.inbox import NO_DATAGRAMS, Inbox, datagram_memory
 from asyncipc.kernel.udp.options import UdpOptions
 from asyncipc.kernel.waitqueue import WouldBlock
@@ -55,6 +49,7 @@ from asyncipc.kernel.waitqueue import WouldBlock
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.ancillary import ControlRoom
     from asyncipc.kernel.udp.datagram import Datagram, Way
 
 
@@ -212,7 +207,7 @@ class UdpSocket(Socket):
         former = self.gathering
         gathering = former or begin(self, data, address)
         self.way = self.gathering = None
-        gathering.add(data)
+        gathering.add(data, self)
         if flags & MSG_MORE or (self.udp is not None and self.udp.corked):
             self.gathering = gathering
             return len(data)
@@ -231,6 +226,8 @@ class UdpSocket(Socket):
 
     def deliver(self, datagram: Datagram, sender: UdpSocket) -> None:
         """A datagram has come: it is kept, or dropped for want of room (see Inbox)."""
+        if sender._write_queue is not None:
+            sender.sent()
         inbox = self.inbox
         held = inbox.held + datagram[3]
         if held > self.options.receive_limit and inbox.held:
@@ -244,6 +241,11 @@ class UdpSocket(Socket):
             self.kernel.wire(sender, self, len(datagram[0]))
         if self._read_queue is not None:
             self._read_queue.notify()
+
+    def sent(self) -> None:
+        """A datagram has left it (sock_wfree), which EPOLLET shows, and SIGIO does not."""
+        if self._write_queue is not None and not self.flags & O_ASYNC:
+            self._write_queue.notify()
 
     def refused(self) -> None:
         """What it sent has met nobody: the next call is told."""
@@ -268,6 +270,8 @@ class UdpSocket(Socket):
     def _recv_with_care(self, size: int, flags: int) -> bytes | WouldBlock:
         if flags & MSG_TRUNC:
             raise Unsupported("asyncipc's recv cannot tell a datagram's real length (MSG_TRUNC)")
+        if flags & MSG_ERRQUEUE:
+            return take_mishap(self, size, None).data
         found = self._first(flags)
         if found is None:
             return b""
@@ -277,8 +281,12 @@ class UdpSocket(Socket):
         """read(2): recv(2), but of no bytes at once."""
         return self.recv(size, 0) if size else b""
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
         """recvmsg(2): as recv(2), and the sender's address; MSG_TRUNC if it was longer."""
+        if flags & MSG_ERRQUEUE:
+            return take_mishap(self, size, room)
         found = self._first(flags)
         if found is None:
             return Message(b"", 0)
@@ -291,8 +299,6 @@ class UdpSocket(Socket):
 
     def _first(self, flags: int) -> Datagram | WouldBlock | None:
         """The first datagram; None where a call returns nothing and waits for nothing."""
-        if flags & MSG_ERRQUEUE:  # nothing is ever in it
-            fail(errno.EAGAIN)
         if self.error:
             fail(self.take_error())
         queue = self._read_queue
@@ -333,7 +339,7 @@ class UdpSocket(Socket):
 
     def poll(self) -> int:
         mask = WRITABLE | WRBAND
-        if self.error:
+        if self.error or queue_of(self):
             mask |= ERR
         if self.inbox.datagrams:
             mask |= READABLE
@@ -375,7 +381,7 @@ class UdpSocket(Socket):
     def own(self) -> UdpOptions:
         """Its own options of UDP and IP, to read or change."""
         if self.udp is None:
-            self.udp = UdpOptions(self.kernel.inet, self.family)
+            self.udp = UdpOptions(self.kernel.inet, self.family, self.inbox)
         return self.udp
 
     def get_protocol_option(self, level: int, option: int) -> int | bytes:

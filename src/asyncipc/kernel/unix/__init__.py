@@ -1,5 +1,7 @@
 """UNIX domain sockets: unix(7).
 
-``stream`` (the pattern of the others), ``datagram``, ``seqpacket``; ``naming``
-and ``connection`` are what they share.  It must never know of the internet.
+``stream`` (the pattern of the others), ``datagram``, ``seqpacket``; ``naming``,
+``connection`` and ``association`` are how they find one another; ``labels`` is
+a stream whose packets carry something, ``in_flight`` what they carry, and its
+cycles.  It must never know of the internet.
 """

@@ -12,23 +12,34 @@ a sender is held back and nothing is dropped.  What holds it back is
 To be connected is to send to one peer and to hear nobody else (EPERM).  There
 is no end of file: a closed peer is ECONNREFUSED for the next send, after which
 the association is gone, and with it what had been received.
-
-Not modelled: ancillary data.
 """
 
 from __future__ import annotations
 
 import errno
 from collections import deque
-from typing import TYPE_CHECKING, Final, NoReturn, final
+from typing import TYPE_CHECKING, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
 from asyncipc.kernel.openfile import O_NONBLOCK, Home
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.sockets.address import Address, UnixName
-from asyncipc.kernel.sockets.listener import room_queue
-from asyncipc.kernel.sockets.options import SNDBUF_DEFAULT, SNDBUF_MIN, UNCHANGED, buffer_size
+from asyncipc.kernel.sockets.ancillary import (
+    Cargo,
+    ControlItem,
+    Loading,
+    drop_cargo,
+    message_cargo,
+    unpack,
+)
+from asyncipc.kernel.sockets.options import (
+    SNDBUF_DEFAULT,
+    SNDBUF_MIN,
+    SO_PASSCRED,
+    UNCHANGED,
+    buffer_size,
+)
 from asyncipc.kernel.sockets.socket import (
     BOTH_SHUTDOWN,
     MSG_DONTWAIT,
@@ -43,27 +54,25 @@ from asyncipc.kernel.sockets.socket import (
     Socket,
     halves,
 )
+from asyncipc.kernel.unix import association
 from asyncipc.kernel.unix import naming as names
 from asyncipc.kernel.unix.memory import MESSAGE_OVERHEAD, message_memory
 from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
-
-QUEUE_MAX: Final = 10
-"""net.unix.max_dgram_qlen; one more gets in, because the kernel compares with >."""
+    from asyncipc.kernel.sockets.ancillary import ControlRoom, Outgoing
 
 
 @final
 class DatagramEndpoint(Socket):
     """One socket, connected if it has a ``peer``.
 
-    ``datagrams``: received and not yet read, each with its memory and sender.
+    ``datagrams``: received and not yet read, each with its memory, sender and cargo.
     ``relays``: senders that were found not writable because of this queue.
     """
 
     __slots__ = (
-        "_room",
         "binding",
         "closed",
         "datagrams",
@@ -71,6 +80,7 @@ class DatagramEndpoint(Socket):
         "peer",
         "peer_ucred",
         "relays",
+        "room",
     )
 
     kind = SOCK_DGRAM
@@ -82,9 +92,9 @@ class DatagramEndpoint(Socket):
         self.peer_ucred = NOBODY
         self.closed = False
         self.in_flight = 0
-        self.datagrams: deque[tuple[bytes, int, DatagramEndpoint]] = deque()
+        self.datagrams: deque[tuple[bytes, int, DatagramEndpoint, Cargo | None]] = deque()
         self.relays: dict[DatagramEndpoint, None] | None = None
-        self._room: WaitQueue | None = None
+        self.room: WaitQueue | None = None
 
     # -- names and the peer
 
@@ -107,34 +117,8 @@ class DatagramEndpoint(Socket):
         return self.peer_ucred
 
     def connect(self, process: Process, address: Address | None) -> None:
-        """connect(2): fix the peer, or (None) have none any more.  EPERM, and as ``sendto``.
-
-        Leaving a peer discards what was received; a peer that was connected
-        back is told so by ECONNRESET (unix_dgram_disconnected).
-        """
-        other = None
-        if address is not None:
-            name = names.checked(address)
-            names.autobind_for_credentials(self)
-            other = names.find(self, process, name)
-            if other.peer is not None and other.peer is not self:
-                fail(errno.EPERM)
-        former, self.peer = self.peer, other
-        if former is not None and former is not other:
-            self._leave(former)
-
-    def _leave(self, former: DatagramEndpoint) -> None:
-        if self.datagrams:
-            told = not former.closed and former.peer is self
-            if told:
-                former.error = errno.ECONNRESET  # before a sender that sleeps gets its room
-            self._discard()
-            if told:
-                former.notify_all()
-        if former.relays is not None:
-            former.relays.pop(self, None)
-        if self._write_queue is not None:  # it may be writable now
-            self._write_queue.notify()
+        """connect(2): fix the peer, or (None) have none any more.  EPERM, and as ``sendto``."""
+        association.connect(self, process, address)
 
     # -- sending
 
@@ -160,13 +144,16 @@ class DatagramEndpoint(Socket):
         if self.in_flight >= self.send_limit:
             return self.write_queue().refusal
         if peer is None:
+            self.give_back(0)  # the packet in the making is freed (sock_wfree): EPOLLET shows it
             fail(errno.ENOTCONN)
         if peer.peer is not self or peer.shut:
-            refusal = self._refusal_of(peer)
+            refusal = association.refusal_of(self, peer)
             if refusal is not None:
                 return refusal
+        if self.options is not UNCHANGED or peer.options is not UNCHANGED:
+            return self._deliver(peer, data, None)
         memory = message_memory(size)
-        peer.datagrams.append((data if type(data) is bytes else bytes(data), memory, self))
+        peer.datagrams.append((data if type(data) is bytes else bytes(data), memory, self, None))
         self.in_flight += memory
         if self.kernel.wire is not None:
             self.kernel.wire(self, peer, size)
@@ -186,9 +173,23 @@ class DatagramEndpoint(Socket):
         As ``write``, and ENOENT, ENOTDIR, EACCES, ECONNREFUSED (nobody there),
         EPROTOTYPE, EPERM (the receiver is connected elsewhere), EINVAL.
         """
+        return self.sendmsg(data, flags, address, None, process)
+
+    def sendmsg(
+        self,
+        data: Buffer,
+        flags: int,
+        address: Address | None,
+        control: Outgoing | None,
+        process: Process,
+        done: int = 0,
+    ) -> int | WouldBlock:
+        """sendmsg(2): to a name or the peer.  EPERM (SO_PASSRIGHTS), ETOOMANYREFS."""
+        if control is None and address is None:
+            return self.send(data, flags)
         if flags & MSG_OOB:
             fail(errno.EOPNOTSUPP)
-        name = names.checked(address)
+        name = None if address is None else names.checked(address)
         names.autobind_for_credentials(self)
         if len(data) > self.send_limit - MESSAGE_OVERHEAD:
             fail(errno.EMSGSIZE)
@@ -196,14 +197,18 @@ class DatagramEndpoint(Socket):
         queue = self.write_queue()
         if queue.barred or self.in_flight >= self.send_limit:
             return queue.refusal
-        other = names.find(self, process, name)
-        return self._refusal_of(other) or self._deliver(other, data)
+        other = self.peer if name is None else names.find(self, process, name)
+        if other is None:
+            fail(errno.ENOTCONN)
+        loading = None if control is None else (control, process)
+        return association.refusal_of(self, other) or self._deliver(other, data, loading)
 
-    def _deliver(self, other: DatagramEndpoint, data: Buffer) -> int:
+    def _deliver(self, other: DatagramEndpoint, data: Buffer, loading: Loading | None) -> int:
         """``send`` has this written out: it is the hot path."""
         size = len(data)
         memory = message_memory(size)
-        other.datagrams.append((as_bytes(data), memory, self))
+        cargo = message_cargo(self, other, loading)
+        other.datagrams.append((as_bytes(data), memory, self, cargo))
         self.in_flight += memory
         if self.kernel.wire is not None:
             self.kernel.wire(self, other, size)
@@ -218,36 +223,10 @@ class DatagramEndpoint(Socket):
         if self.shut & SEND_SHUTDOWN:
             fail(errno.EPIPE)
 
-    def _refusal_of(self, other: DatagramEndpoint) -> WouldBlock | None:
-        """May a datagram go to ``other``?  None, or what to wait for, or an error."""
-        if other.peer is not None and other.peer is not self:
-            fail(errno.EPERM)
-        if other.closed:
-            self._lose(other)
-        if other.shut & RCV_SHUTDOWN:
-            fail(errno.EPIPE)
-        if other is self or other.peer is self:
-            return None
-        if len(other.datagrams) > QUEUE_MAX or (other._room is not None and other._room.barred):
-            return other.room().refusal
-        return None
-
-    def _lose(self, closed: DatagramEndpoint) -> NoReturn:
-        """A send finds its peer closed: there is no association any more."""
-        self.peer = None
-        self._leave(closed)
-        fail(errno.ECONNREFUSED)
-
-    def room(self) -> WaitQueue:
-        """The line of senders that wait until this queue has room."""
-        if self._room is None:
-            self._room = room_queue(self)
-        return self._room
-
     def set_send_limit(self, request: int) -> None:
         """SO_SNDBUF: whoever sleeps for room looks again, if there is enough of it now."""
         self.send_limit = buffer_size(request, SNDBUF_MIN)
-        self._give_back(0)
+        self.give_back(0)
 
     # -- receiving
 
@@ -267,19 +246,24 @@ class DatagramEndpoint(Socket):
             return self._nothing(0)
         if queue is not None and queue.barred:
             return queue.refusal
-        data, memory, sender = self.datagrams.popleft()
+        data, memory, sender, cargo = self.datagrams.popleft()
+        rights = None if cargo is None else cargo.unload()
         sender.in_flight -= memory
         if sender._write_queue is not None and sender.in_flight * 4 <= sender.send_limit:
             sender._write_queue.notify()
-        if self._room is not None or self.relays is not None:
-            self._tell_room()
+        if self.room is not None or self.relays is not None:
+            association.tell_room(self)
+        if rights is not None:
+            rights.drop()
         return data if len(data) <= size else data[:size]
 
     def read(self, size: int) -> bytes | WouldBlock:
         """read(2): recv(2), but of no bytes at once."""
         return self.recv(size, 0) if size else b""
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
         """recvmsg(2): with the sender's name, and MSG_TRUNC if the datagram was cut."""
         if flags & MSG_OOB:
             fail(errno.EOPNOTSUPP)
@@ -289,13 +273,25 @@ class DatagramEndpoint(Socket):
             return nothing if isinstance(nothing, WouldBlock) else Message(b"", 0)
         if queue is not None and queue.barred:
             return queue.refusal
-        data, memory, sender = self.datagrams[0]
+        data, memory, sender, cargo = self.datagrams[0]
+        cut = MSG_TRUNC if len(data) > size else 0
+        items: tuple[ControlItem, ...] = ()
+        if cargo is not None or self.options is not UNCHANGED:
+            told, items = unpack(room, self, cargo)
+            cut |= told
+        name = names.name_of(sender) or None
         if not flags & MSG_PEEK:
             self.datagrams.popleft()
-            sender._give_back(memory)
-            self._tell_room()
-        cut = MSG_TRUNC if len(data) > size else 0
-        return Message(data[:size], len(data), cut, names.name_of(sender) or None)
+            self._done_with(memory, sender, cargo)
+        return Message(data[:size], len(data), cut, name, items)
+
+    def _done_with(self, memory: int, sender: DatagramEndpoint, cargo: Cargo | None) -> None:
+        """A datagram was taken."""
+        rights = None if cargo is None else cargo.unload()
+        sender.give_back(memory)
+        association.tell_room(self)
+        if rights is not None:
+            rights.drop()
 
     def _nothing(self, flags: int) -> bytes | WouldBlock:
         if self.error:
@@ -303,29 +299,27 @@ class DatagramEndpoint(Socket):
         patient = not (self.flags & O_NONBLOCK or flags & MSG_DONTWAIT)
         return b"" if self.shut & RCV_SHUTDOWN and patient else self.read_queue().refusal
 
-    def _give_back(self, memory: int) -> None:
+    def give_back(self, memory: int) -> None:
         self.in_flight -= memory
         if self._write_queue is not None and self.in_flight * 4 <= self.send_limit:
             self._write_queue.notify()
 
-    def _tell_room(self) -> None:
-        """There may be room in the queue: for one sleeper, and for all who poll."""
-        if len(self.datagrams) > QUEUE_MAX:
-            return
-        if self._room is not None:
-            self._room.notify()
-        if self.relays is not None:
-            relays, self.relays = self.relays, None
-            for sender in relays:
-                sender._give_back(0)
-
-    def _discard(self) -> None:
+    def discard(self) -> None:
         """Nobody will read what was received."""
         gone = tuple(self.datagrams)
         self.datagrams.clear()
-        for _, memory, sender in gone:
-            sender._give_back(memory)
-        self._tell_room()
+        for _, memory, sender, _ in gone:
+            sender.give_back(memory)
+        association.tell_room(self)
+        drop_cargo([datagram[3] for datagram in gone])
+
+    def drop_rights(self) -> None:
+        drop_cargo([datagram[3] for datagram in self.datagrams])
+
+    def turn(self, switch: int, on: bool) -> None:
+        super().turn(switch, on)
+        if switch == SO_PASSCRED and on:
+            self.kernel.ask_callers()
 
     # -- shutdown, close, readiness
 
@@ -341,7 +335,8 @@ class DatagramEndpoint(Socket):
         peer, self.peer = self.peer, None
         if peer is not None and peer.relays is not None:
             peer.relays.pop(self, None)
-        self._discard()
+        self.discard()
+        self.kernel.in_flight.collect()
 
     def poll(self) -> int:
         mask = ERR if self.error else 0
@@ -351,19 +346,9 @@ class DatagramEndpoint(Socket):
             mask |= RDHUP | READABLE
         if self.datagrams:
             mask |= READABLE
-        if self.in_flight * 4 <= self.send_limit and not self._held_back():
+        if self.in_flight * 4 <= self.send_limit and not association.held_back(self):
             mask |= WRITABLE | WRBAND
         return mask
-
-    def _held_back(self) -> bool:
-        """Is the peer's queue full?  Then this socket is told when it is not any more."""
-        peer = self.peer
-        if peer is None or peer.peer is self or len(peer.datagrams) <= QUEUE_MAX:
-            return False
-        if peer.relays is None:
-            peer.relays = {}
-        peer.relays[self] = None
-        return True
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         return () if self.peer is None else (self.peer,)

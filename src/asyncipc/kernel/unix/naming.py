@@ -21,11 +21,13 @@ from asyncipc.kernel.sockets.socket import Socket
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sockets.listener import Backlog
+    from asyncipc.kernel.unix.connection import ConnectedSocket
     from asyncipc.kernel.unix.datagram import DatagramEndpoint
     from asyncipc.kernel.unix.seqpacket import SeqpacketEndpoint
     from asyncipc.kernel.unix.stream import StreamEndpoint
 
 UnixSocket: TypeAlias = "StreamEndpoint | SeqpacketEndpoint | DatagramEndpoint"
+Named: TypeAlias = "ConnectedSocket | DatagramEndpoint"
 Kind = TypeVar("Kind", bound=Socket)
 SOCKET_MODE: Final = 0o777
 
@@ -45,12 +47,12 @@ class Binding:
         self.backlog: Backlog[Any] | None = None
 
 
-def name_of(socket: UnixSocket | None) -> UnixName:
+def name_of(socket: Named | None) -> UnixName:
     """The name as of now; a socket that is closed keeps its own."""
     return UNNAMED if socket is None or socket.binding is None else socket.binding.name
 
 
-def bind(socket: UnixSocket, process: Process, address: Address) -> None:
+def bind(socket: Named, process: Process, address: Address) -> None:
     """bind(2).  EINVAL, EADDRINUSE, ENOENT, ENOTDIR, EACCES."""
     if address == UNNAMED:
         autobind(socket)
@@ -69,19 +71,19 @@ def bind(socket: UnixSocket, process: Process, address: Address) -> None:
         socket.binding = Binding(name, node)
 
 
-def autobind(socket: UnixSocket) -> None:
+def autobind(socket: Named) -> None:
     """A name of the kernel's choice; one who has a name keeps it."""
     if socket.binding is None:
         socket.binding = Binding(socket.kernel.abstract.autobind(socket))
 
 
-def autobind_for_credentials(socket: UnixSocket) -> None:
+def autobind_for_credentials(socket: Named) -> None:
     """Who wants to be told credentials must have a name to be answered at."""
     if socket.options is not UNCHANGED and socket.options.is_on(SO_PASSCRED):
         autobind(socket)
 
 
-def unbind(socket: UnixSocket) -> None:
+def unbind(socket: Named) -> None:
     """The socket is closed: its abstract name is free, its file leads nowhere."""
     binding = socket.binding
     if binding is None:
@@ -117,7 +119,7 @@ def find(socket: Kind, process: Process, name: UnixName) -> Kind:
     return found
 
 
-def _make_file(socket: UnixSocket, process: Process, path: bytes) -> SocketNode:
+def _make_file(socket: Named, process: Process, path: bytes) -> SocketNode:
     mode = SOCKET_MODE & ~process.umask
     node = SocketNode(mode, process.uid, process.gid, socket)
     try:

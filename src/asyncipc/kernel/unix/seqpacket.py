@@ -5,8 +5,6 @@ short read drops the rest, a message goes in whole (EMSGSIZE beyond SO_SNDBUF
 - 32), and only the memory in flight holds a sender back.  An empty message
 looks like the end.  Unlike on a stream, EPIPE comes without SIGPIPE, and a
 reset is told before what was received.
-
-Not modelled: ancillary data.
 """
 
 from __future__ import annotations
@@ -18,87 +16,60 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import Home
-from asyncipc.kernel.sockets.address import Address, UnixName
-from asyncipc.kernel.sockets.options import SNDBUF_DEFAULT, SNDBUF_MIN, buffer_size
+from asyncipc.kernel.sockets.address import Address
+from asyncipc.kernel.sockets.ancillary import (
+    Cargo,
+    ControlItem,
+    Loading,
+    drop_cargo,
+    message_cargo,
+    unpack,
+)
+from asyncipc.kernel.sockets.options import SNDBUF_DEFAULT, SO_PASSCRED, UNCHANGED
 from asyncipc.kernel.sockets.socket import (
     MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
-    NOBODY,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     SOCK_SEQPACKET,
     Message,
-    Socket,
 )
-from asyncipc.kernel.unix import connection
 from asyncipc.kernel.unix import naming as names
+from asyncipc.kernel.unix.connection import ConnectedSocket
 from asyncipc.kernel.unix.memory import MESSAGE_OVERHEAD, message_memory
 from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.ancillary import ControlRoom, Outgoing
 
-NO_MESSAGES: Final[deque[tuple[bytes, int]]] = deque()
+NO_MESSAGES: Final[deque[tuple[bytes, int, Cargo | None]]] = deque()
 """Stands for every inbox that nothing has come into: an idle socket stays small."""
 
 
 @final
-class SeqpacketEndpoint(Socket):
-    """One socket, connected if it has a ``peer``, which stays when it has closed.
+class SeqpacketEndpoint(ConnectedSocket):
+    """``messages``: received and not yet read, each with its memory and its cargo."""
 
-    ``messages``: received and not yet read, each with its memory.
-    """
-
-    __slots__ = ("binding", "in_flight", "messages", "peer", "peer_ucred")
+    __slots__ = ("messages",)
 
     kind = SOCK_SEQPACKET
 
     def __init__(self, kernel: Home, flags: int = 0, send_limit: int = SNDBUF_DEFAULT) -> None:
         super().__init__(kernel, flags, send_limit)
-        self.binding: names.Binding | None = None
-        self.peer: SeqpacketEndpoint | None = None
-        self.peer_ucred = NOBODY
-        self.in_flight = 0
         self.messages = NO_MESSAGES
 
-    # -- names and connections
-
-    def bind(self, process: Process, address: Address) -> None:
-        """bind(2)"""
-        names.bind(self, process, address)
-
-    def listen(self, process: Process, backlog: int) -> None:
-        """listen(2)"""
-        connection.listen(self, process, backlog)
-
-    def connect(self, process: Process, address: Address | None) -> WouldBlock | None:
-        """connect(2)"""
-        return connection.connect(self, process, address)
-
-    def accept(self) -> tuple[SeqpacketEndpoint, UnixName] | WouldBlock:
-        """accept(2)"""
-        return connection.accept(self)
-
-    def getsockname(self) -> UnixName:
-        """getsockname(2)"""
-        return names.name_of(self)
-
-    def getpeername(self) -> UnixName:
-        """getpeername(2)"""
-        return connection.getpeername(self)
-
-    def peer_credentials(self) -> bytes:
-        """SO_PEERCRED"""
-        return self.peer_ucred
-
-    def is_listening(self) -> bool:
-        """SO_ACCEPTCONN"""
-        return connection.backlog_of(self) is not None
+    def turn(self, switch: int, on: bool) -> None:
+        super().turn(switch, on)
+        if switch == SO_PASSCRED and on:
+            self.kernel.ask_callers()
 
     # -- sending
 
-    def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
+    def write(
+        self, data: Buffer, done: int = 0, loading: Loading | None = None
+    ) -> int | WouldBlock:
         """write(2): the message whole, an empty one too.
 
         Refuses while the messages in flight fill SO_SNDBUF.  ECONNRESET once,
@@ -110,6 +81,8 @@ class SeqpacketEndpoint(Socket):
             fail(self.take_error())
         if peer is None:
             fail(errno.ENOTCONN)
+        if self.options is not UNCHANGED:
+            names.autobind_for_credentials(self)
         if size > self.send_limit - MESSAGE_OVERHEAD:
             fail(errno.EMSGSIZE)
         if self.shut & SEND_SHUTDOWN:
@@ -121,10 +94,14 @@ class SeqpacketEndpoint(Socket):
             return self.write_queue().refusal
         if peer.shut & RCV_SHUTDOWN:  # shut before it connected, so this side was not told
             fail(errno.EPIPE)
+        if loading is not None or self.options is not UNCHANGED or peer.options is not UNCHANGED:
+            cargo = message_cargo(self, peer, loading)
+        else:
+            cargo = None
         memory = message_memory(size)
         if peer.messages is NO_MESSAGES:
             peer.messages = deque()
-        peer.messages.append((data if type(data) is bytes else bytes(data), memory))
+        peer.messages.append((data if type(data) is bytes else bytes(data), memory, cargo))
         self.in_flight += memory
         if self.kernel.wire is not None:
             self.kernel.wire(self, peer, size)
@@ -138,16 +115,25 @@ class SeqpacketEndpoint(Socket):
             fail(errno.EOPNOTSUPP)
         return self.write(data)
 
+    def sendmsg(
+        self,
+        data: Buffer,
+        flags: int,
+        address: Address | None,
+        control: Outgoing | None,
+        process: Process,
+        done: int = 0,
+    ) -> int | WouldBlock:
+        """sendmsg(2): nobody looks at the address.  EPERM, ETOOMANYREFS."""
+        if control is None or flags & MSG_OOB:
+            return self.send(data, flags)
+        return self.write(data, 0, (control, process))
+
     def sendto(
         self, data: Buffer, flags: int, address: Address, process: Process, done: int = 0
     ) -> int | WouldBlock:
         """sendto(2): nobody looks at the address."""
         return self.send(data, flags)
-
-    def set_send_limit(self, request: int) -> None:
-        """SO_SNDBUF: whoever sleeps for room looks again, if there is enough of it now."""
-        self.send_limit = buffer_size(request, SNDBUF_MIN)
-        self._give_back(0)
 
     # -- receiving
 
@@ -158,24 +144,24 @@ class SeqpacketEndpoint(Socket):
         """
         if flags & MSG_TRUNC:
             raise Unsupported("asyncipc's recv cannot tell a real length: use recv_into")
-        message = self._receive(flags)
-        return message[:size] if isinstance(message, bytes) else message
+        if flags or self.error or not self.messages or self.options is not UNCHANGED:
+            slowly = self.recvmsg(size, flags)
+            return slowly.data if isinstance(slowly, Message) else slowly
+        queue = self._read_queue
+        if queue is not None and queue.barred:
+            return queue.refusal
+        message, memory, cargo = self.messages.popleft()
+        self._done_with(memory, cargo)
+        return message if len(message) <= size else message[:size]
 
     def read(self, size: int) -> bytes | WouldBlock:
         """read(2): recv(2), but of no bytes at once."""
         return self.recv(size, 0) if size else b""
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
         """recvmsg(2): with the peer's name, and MSG_TRUNC if the message was cut."""
-        is_message = bool(self.messages)
-        message = self._receive(flags)
-        if isinstance(message, WouldBlock):
-            return message
-        cut = MSG_TRUNC if len(message) > size else 0
-        sender = names.name_of(self.peer) if is_message else b""
-        return Message(message[:size], len(message), cut, sender or None)
-
-    def _receive(self, flags: int) -> bytes | WouldBlock:
         if self.peer is None:
             fail(errno.ENOTCONN)
         if flags & MSG_OOB:
@@ -184,50 +170,52 @@ class SeqpacketEndpoint(Socket):
             fail(self.take_error())
         queue = self._read_queue
         if not self.messages:
-            return b"" if self.shut & RCV_SHUTDOWN else self.read_queue().refusal
+            return Message(b"", 0) if self.shut & RCV_SHUTDOWN else self.read_queue().refusal
         if queue is not None and queue.barred:
             return queue.refusal
-        if flags & MSG_PEEK:
-            return self.messages[0][0]
-        message, memory = self.messages.popleft()
-        self.peer._give_back(memory)
-        return message
+        message, memory, cargo = self.messages[0]
+        cut = MSG_TRUNC if len(message) > size else 0
+        items: tuple[ControlItem, ...] = ()
+        if not flags & MSG_PEEK:
+            self.messages.popleft()
+        if cargo is not None or self.options is not UNCHANGED:
+            told, items = unpack(room, self, cargo)
+            cut |= told
+        name = names.name_of(self.peer) or None
+        if not flags & MSG_PEEK:
+            self._done_with(memory, cargo)
+        return Message(message[:size], len(message), cut, name, items)
 
-    def _give_back(self, memory: int) -> None:
-        self.in_flight -= memory
-        if self._write_queue is not None and self.in_flight * 4 <= self.send_limit:
-            self._write_queue.notify()
+    def _done_with(self, memory: int, cargo: Cargo | None) -> None:
+        """A message was taken."""
+        rights = None if cargo is None else cargo.unload()
+        if self.peer is not None:
+            self.peer.give_back(memory)
+        if rights is not None:
+            rights.drop()
 
-    # -- shutdown, close, readiness
-
-    def shutdown(self, how: int) -> None:
-        """shutdown(2)"""
-        connection.shutdown(self, how)
+    # -- close, readiness
 
     def release(self) -> None:
         unread = self.messages
         reset = len(unread) > 1 or (len(unread) == 1 and bool(unread[0][0]))  # not for an empty one
-        self.free_inbox()
-        connection.release(self, reset=reset)
+        self.disconnect(reset=reset)
 
-    def free_inbox(self) -> None:
-        self.messages = NO_MESSAGES
+    def free_inbox(self) -> list[Cargo | None]:
+        messages, self.messages = self.messages, NO_MESSAGES
+        return [message[2] for message in messages]
+
+    def drop_rights(self) -> None:
+        drop_cargo([message[2] for message in self.messages])
 
     def poll(self) -> int:
-        return connection.poll(self, unread=bool(self.messages))
-
-    def wakers(self, mask: int) -> tuple[object, ...]:
-        return () if self.peer is None else (self.peer,)
+        return self.readiness(unread=bool(self.messages))
 
     def unread(self) -> int:
         """FIONREAD: the bytes of all messages; EINVAL for a listener."""
         if self.is_listening():
             fail(errno.EINVAL)
-        return sum(len(message) for message, _ in self.messages)
-
-    def unsent(self) -> int:
-        """SIOCOUTQ: memory, not bytes."""
-        return self.in_flight
+        return sum(len(message[0]) for message in self.messages)
 
     def at_mark(self) -> bool:
         """SIOCATMARK: for streams only."""

@@ -10,8 +10,8 @@ flight is what SO_SNDBUF bounds; the receiver's SO_RCVBUF plays no part
 * Writable, for poll and for who sleeps in send, means at most a quarter in
   flight; a new send passes earlier than that, and may overtake.
 
-Names are ``naming``'s, connections ``connection``'s, urgent bytes ``urgent``'s.
-Not modelled: ancillary data (see docs/limits.md).
+Names are ``naming``'s, connections ``connection``'s, urgent bytes ``urgent``'s,
+what packets carry beside their bytes ``labels``'.
 """
 
 from __future__ import annotations
@@ -25,98 +25,53 @@ from asyncipc.kernel.buffers import Buffer, ByteQueue, part_of
 from asyncipc.kernel.openfile import O_NONBLOCK, Home
 from asyncipc.kernel.readiness import PRI
 from asyncipc.kernel.sockets import options as opt
-from asyncipc.kernel.sockets.address import Address, UnixName
+from asyncipc.kernel.sockets.address import Address
+from asyncipc.kernel.sockets.ancillary import drop_cargo
 from asyncipc.kernel.sockets.options import UNCHANGED
 from asyncipc.kernel.sockets.socket import (
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     MSG_OOB,
     MSG_PEEK,
-    NOBODY,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     Message,
-    Socket,
 )
-from asyncipc.kernel.unix import connection
 from asyncipc.kernel.unix import naming as names
+from asyncipc.kernel.unix.connection import ConnectedSocket
+from asyncipc.kernel.unix.labels import LabelledQueue, labelled_from, send_loaded
 from asyncipc.kernel.unix.memory import STREAM_MAX, packet_memory
 from asyncipc.kernel.unix.urgent import Urgent, send_urgent, take_urgent
 from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sockets.ancillary import Cargo, ControlRoom, Outgoing
 
 NO_PACKETS: Final[deque[tuple[int, int]]] = deque()
 """Stands for every inbox that nothing has come into: an idle socket stays small."""
 
 
 @final
-class StreamEndpoint(Socket):
-    """One socket, connected if it has a ``peer``.
-
-    ``packets``: unread bytes and memory of each packet received; ``in_flight``:
+class StreamEndpoint(ConnectedSocket):
+    """``packets``: unread bytes and memory of each packet received; ``in_flight``:
     memory of own packets that the peer has not read yet.  A peer that has
     closed stays the peer, and is told by the halves that are shut.
+
+    ``labelled``: the buffer, if packets may come with descriptors or credentials.
     """
 
-    __slots__ = (
-        "binding",
-        "buffer",
-        "in_flight",
-        "packets",
-        "peer",
-        "peer_ucred",
-        "urgent",
-        "whole_max",
-    )
+    __slots__ = ("buffer", "labelled", "packets", "urgent", "whole_max")
 
     is_stream = True
 
     def __init__(self, kernel: Home, flags: int = 0, send_limit: int = opt.SNDBUF_DEFAULT) -> None:
         super().__init__(kernel, flags, send_limit)
-        self.binding: names.Binding | None = None
-        self.peer: StreamEndpoint | None = None
-        self.peer_ucred = NOBODY
         self.whole_max = min(STREAM_MAX, send_limit // 2 - 64)
-        self.in_flight = 0
         self.buffer: ByteQueue | None = None
+        self.labelled: LabelledQueue | None = None
         self.packets = NO_PACKETS
         self.urgent: Urgent | None = None
-
-    # -- names and connections
-
-    def bind(self, process: Process, address: Address) -> None:
-        """bind(2)"""
-        names.bind(self, process, address)
-
-    def listen(self, process: Process, backlog: int) -> None:
-        """listen(2)"""
-        connection.listen(self, process, backlog)
-
-    def connect(self, process: Process, address: Address | None) -> WouldBlock | None:
-        """connect(2)"""
-        return connection.connect(self, process, address)
-
-    def accept(self) -> tuple[StreamEndpoint, UnixName] | WouldBlock:
-        """accept(2)"""
-        return connection.accept(self)
-
-    def getsockname(self) -> UnixName:
-        """getsockname(2)"""
-        return names.name_of(self)
-
-    def getpeername(self) -> UnixName:
-        """getpeername(2)"""
-        return connection.getpeername(self)
-
-    def peer_credentials(self) -> bytes:
-        """SO_PEERCRED"""
-        return self.peer_ucred
-
-    def is_listening(self) -> bool:
-        """SO_ACCEPTCONN"""
-        return connection.backlog_of(self) is not None
 
     # -- sending
 
@@ -173,6 +128,22 @@ class StreamEndpoint(Socket):
         names.checked(address)
         fail(errno.EOPNOTSUPP if self.peer is None else errno.EISCONN)
 
+    def sendmsg(
+        self,
+        data: Buffer,
+        flags: int,
+        address: Address | None,
+        control: Outgoing | None,
+        process: Process,
+        done: int = 0,
+    ) -> int | WouldBlock:
+        """sendmsg(2): control messages go with the first packet.  EPERM, ETOOMANYREFS."""
+        if address is not None:
+            return self.sendto(data, flags, address, process, done)
+        if control is None:
+            return self.send(data, flags, done)
+        return send_loaded(self, data, flags, control, process, done)
+
     def _cannot_send(self, *, quietly: bool) -> NoReturn:
         """EPIPE, with SIGPIPE unless the call has moved something; ENOTCONN without a peer.
 
@@ -183,7 +154,7 @@ class StreamEndpoint(Socket):
             fail(errno.ENOTCONN)
         slept = self._write_queue is not None and self._write_queue.serving
         if slept:
-            self._tell_error()
+            self.tell_error()
         if slept or quietly:
             fail(errno.EPIPE)
         raise BrokenPipeSignal
@@ -198,6 +169,30 @@ class StreamEndpoint(Socket):
         self.packets, self.buffer = deque(), ByteQueue()
         return self.buffer
 
+    # -- control messages
+
+    def turn(self, switch: int, on: bool) -> None:
+        super().turn(switch, on)
+        self.joined()
+
+    def joined(self) -> None:
+        """Who wants to know who sends gets the buffer for it, and so does who sends to it."""
+        if self.options is not UNCHANGED and self.options.is_on(opt.SO_PASSCRED):
+            self.kernel.ask_callers()
+            self.label()
+            if self.peer is not None:
+                self.peer.label()
+
+    def label(self) -> LabelledQueue:
+        """The buffer, from now on one whose packets may carry something."""
+        if self.labelled is None:
+            self.labelled = labelled_from(self)
+        return self.labelled
+
+    def drop_rights(self) -> None:
+        if self.labelled is not None:
+            drop_cargo(self.labelled.unload())
+
     def _packetize(self, packets: deque[tuple[int, int]], size: int) -> int:
         """Let packets in while memory allows; how many bytes that made."""
         moved = 0
@@ -210,10 +205,9 @@ class StreamEndpoint(Socket):
         return moved
 
     def set_send_limit(self, request: int) -> None:
-        """SO_SNDBUF: whoever sleeps for room looks again, if there is enough of it now."""
-        self.send_limit = opt.buffer_size(request, opt.SNDBUF_MIN)
-        self.whole_max = min(STREAM_MAX, self.send_limit // 2 - 64)
-        self.give_back(0)
+        """SO_SNDBUF: that of a packet follows."""
+        self.whole_max = min(STREAM_MAX, opt.buffer_size(request, opt.SNDBUF_MIN) // 2 - 64)
+        super().set_send_limit(request)
 
     # -- receiving
 
@@ -242,8 +236,12 @@ class StreamEndpoint(Socket):
         self._release_packets(len(data))
         return data
 
-    def recvmsg(self, size: int, flags: int) -> Message | WouldBlock:
+    def recvmsg(
+        self, size: int, flags: int, room: ControlRoom | None = None
+    ) -> Message | WouldBlock:
         """recvmsg(2): with the peer's name, if it has one."""
+        if self.labelled is not None:
+            return self.labelled.receive(size, flags, room)
         data = self.recv(size, flags)
         if isinstance(data, WouldBlock):
             return data
@@ -254,6 +252,9 @@ class StreamEndpoint(Socket):
 
     def _receive(self, size: int, flags: int) -> bytes | WouldBlock:
         """recv(2) with all that may be special about it."""
+        if self.labelled is not None:
+            message = self.labelled.receive(size, flags, None)
+            return message.data if isinstance(message, Message) else message
         if flags & MSG_OOB:
             return take_urgent(self, size, flags)
         if self.peer is None:
@@ -263,13 +264,13 @@ class StreamEndpoint(Socket):
             return queue.refusal
         if flags & MSG_PEEK:
             data = self._peek(size, inline=inline)
-        elif self._below_low_water(size, flags):
+        elif self.below_low_water(size, flags):
             return queue.refusal
         else:
             data = self._take(size, inline=inline)
         if data or (not size and self._has_next(inline=inline)):
             return data
-        self._tell_error()
+        self.tell_error()
         return b"" if self.shut & RCV_SHUTDOWN else queue.refusal
 
     def _has_something(self) -> bool:
@@ -282,7 +283,7 @@ class StreamEndpoint(Socket):
             return True
         return inline and self.urgent is not None and self.urgent.pending is not None
 
-    def _below_low_water(self, size: int, flags: int) -> bool:
+    def below_low_water(self, size: int, flags: int) -> bool:
         """SO_RCVLOWAT: a call that waits does so for more than a byte."""
         if self.flags & O_NONBLOCK or flags & MSG_DONTWAIT or self.urgent or self.shut:
             return False
@@ -299,22 +300,34 @@ class StreamEndpoint(Socket):
             data = urgent.take(buffer, self.packets, size, inline=inline)
             self._release_packets(len(data))
             self.pass_marks(urgent)
-        if self.options.peek_offset > 0:
-            self.options.peek_offset = max(0, self.options.peek_offset - len(data))
+        self._move_peek_offset(-len(data))
         return data
 
     def _peek(self, size: int, *, inline: bool) -> bytes:
         """MSG_PEEK; with SO_PEEK_OFF each goes on where the last one ended."""
         if self.buffer is None:
             return b""
-        start, options = max(0, self.options.peek_offset), self.options
+        start = max(0, self.options.peek_offset)
         if self.urgent is None:
             data = self.buffer.peek(start + size)[start:]
         else:
             data = self.urgent.peek(self.buffer, start + size, inline=inline)[start:]
-        if options.peek_offset >= 0:
-            options.peek_offset += len(data)
+        self._move_peek_offset(len(data))
         return data
+
+    def moved_on(self, size: int, *, peek: bool) -> None:
+        """A read of a labelled buffer has taken, or seen, so many bytes."""
+        if peek:
+            self._move_peek_offset(size)
+        else:
+            self._move_peek_offset(-size)
+            self._release_packets(size)
+
+    def _move_peek_offset(self, distance: int) -> None:
+        """SO_PEEK_OFF: peeks advance it, reads move it back; while it is off it stays so."""
+        options = self.options
+        if options.peek_offset >= 0 and distance:
+            options.peek_offset = max(0, options.peek_offset + distance)
 
     def set_peek_offset(self, offset: int) -> None:
         """SO_PEEK_OFF: where the next peek begins; -1: always at the start."""
@@ -341,38 +354,27 @@ class StreamEndpoint(Socket):
         if freed and self.peer is not None:
             self.peer.give_back(freed)
 
-    def give_back(self, memory: int) -> None:
-        self.in_flight -= memory
-        if self._write_queue is not None and self.in_flight * 4 <= self.send_limit:
-            self._write_queue.notify()
-
-    def _tell_error(self) -> None:
+    def tell_error(self) -> None:
         """A reset is told once."""
         if self.error:
             fail(self.take_error())
 
     # -- shutdown, close, readiness
 
-    def shutdown(self, how: int) -> None:
-        """shutdown(2)"""
-        connection.shutdown(self, how)
-
     def release(self) -> None:
         gaps = 0 if self.urgent is None else len(self.urgent)
         reset = self.buffer is not None and (self.unread() > 0 or gaps > 1)
-        self.free_inbox()
-        connection.release(self, reset=reset)
+        self.disconnect(reset=reset)
 
-    def free_inbox(self) -> None:
+    def free_inbox(self) -> list[Cargo | None]:
         self.packets, self.buffer, self.urgent = NO_PACKETS, None, None
+        labelled, self.labelled = self.labelled, None
+        return [] if labelled is None else labelled.unload()
 
     def poll(self) -> int:
         urgent = self.urgent
-        mask = connection.poll(self, unread=self._has_something())
+        mask = self.readiness(unread=self._has_something())
         return mask if urgent is None or urgent.pending is None else mask | PRI
-
-    def wakers(self, mask: int) -> tuple[object, ...]:
-        return () if self.peer is None else (self.peer,)
 
     def unread(self) -> int:
         """FIONREAD: all bytes; EINVAL for a listener."""
@@ -382,10 +384,6 @@ class StreamEndpoint(Socket):
             return 0
         urgent = self.urgent is not None and self.urgent.pending is not None
         return self.buffer.size + urgent
-
-    def unsent(self) -> int:
-        """SIOCOUTQ: memory, not bytes."""
-        return self.in_flight
 
     def at_mark(self) -> bool:
         """SIOCATMARK"""

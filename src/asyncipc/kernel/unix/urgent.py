@@ -13,7 +13,7 @@ import errno
 from collections import deque
 from typing import TYPE_CHECKING, final
 
-from asyncipc.errors import fail
+from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.openfile import O_NONBLOCK
 from asyncipc.kernel.sockets.options import SO_OOBINLINE
 from asyncipc.kernel.sockets.socket import MSG_DONTWAIT, MSG_PEEK
@@ -139,6 +139,8 @@ def send_urgent(endpoint: StreamEndpoint, data: Buffer, flags: int, done: int) -
     last = len(data) - 1
     if last < 0:
         fail(errno.EOPNOTSUPP)
+    if endpoint.peer is not None and endpoint.peer.labelled is not None:
+        raise Unsupported("asyncipc does not model MSG_OOB beside control messages")
     patient = not (endpoint.flags & O_NONBLOCK or flags & MSG_DONTWAIT)
     room = endpoint.send_limit - endpoint.in_flight
     if patient and last > done and packet_memory(last - done) >= room:

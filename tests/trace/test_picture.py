@@ -25,7 +25,13 @@ from asyncipc.posix import (
     waitpid,
     write,
 )
-from asyncipc.trace.tables import FileView, ProcessView, Tables, picture, snapshot, text_of
+from asyncipc.statistics import (
+    DescriptorStatistics,
+    FileStatistics,
+    MachineStatistics,
+    ProcessStatistics,
+)
+from asyncipc.trace.picture import picture, text_of
 
 
 async def wait_for_eof(keep: int, other: int) -> None:
@@ -119,24 +125,37 @@ def test_numbers_apart_have_rows_of_their_own(run: Callable[..., Any]) -> None:
     assert "    0-3 ────────┐\n    5 6 ────────┴─▶ console:[1]  held by 6" in shown
 
 
-def test_the_snapshot_is_a_value_that_stays(run: Callable[..., Any]) -> None:
-    async def main() -> tuple[Tables, Tables]:
-        first = snapshot(asyncipc.current_simulation())
+def test_the_statistics_are_a_value_that_stays(run: Callable[..., Any]) -> None:
+    async def main() -> tuple[MachineStatistics, MachineStatistics]:
+        first = asyncipc.current_simulation().statistics()
         pipe()
-        return first, snapshot(asyncipc.current_simulation())
+        return first, asyncipc.current_simulation().statistics()
 
     first, second = run(main)
-    assert first == Tables(
-        0, (ProcessView(2, "main", True, ((0, 0), (1, 0), (2, 0))),), (FileView("console:[1]", ""),)
+    table = tuple(DescriptorStatistics(fd, 0, False) for fd in range(3))
+    assert first == MachineStatistics(
+        0,
+        (
+            ProcessStatistics(1, 0, 1, 1, 0, "S", "init", ()),
+            ProcessStatistics(2, 1, 2, 2, 0, "R", "main", table),
+        ),
+        (FileStatistics("console:[1]", "CHR", 1, "u", 0),),
     )
-    assert [file.kind for file in second.files] == ["", "read end", "write end"]
+    assert [(file.kind, file.access) for file in second.files] == [
+        ("CHR", "u"),
+        ("FIFO", "r"),
+        ("FIFO", "w"),
+    ]
     assert second.holders(1) == [(2, 3)]
 
 
 def test_a_crowd_is_counted_not_listed() -> None:
-    processes = tuple(ProcessView(pid, "worker", True, ((3, 0),)) for pid in range(2, 12))
-    tables = Tables(0, processes, (FileView("pipe:[2]", "read end"),))
-    assert "▶ pid 2, 3, 4, 5, 6 and 5 more" in text_of(tables)
+    table = (DescriptorStatistics(3, 0, False),)
+    processes = tuple(
+        ProcessStatistics(pid, 1, 2, 2, 0, "S", "worker", table) for pid in range(2, 12)
+    )
+    pipe_end = FileStatistics("pipe:[2]", "FIFO", 2, "r", 0)
+    assert "▶ pid 2, 3, 4, 5, 6 and 5 more" in text_of(MachineStatistics(0, processes, (pipe_end,)))
 
 
 def test_the_picture_fits_into_eighty_columns(run: Callable[..., Any]) -> None:

@@ -1,0 +1,247 @@
+"""System V message queues: msgget(2), msgop(2), msgctl(2); ipc/msg.c.
+
+* A message has a type, and a receiver says which it wants.  A sleeping one is
+  handed the first that suits it; one whose buffer is too small for that is
+  woken with E2BIG and the message goes on to the next (pipelined_send).
+* A queue is full when its bytes, or its messages, would exceed ``msg_qbytes``.
+  So empty messages enter a queue that is full of bytes.
+* Who takes a message lets in, in order, each sleeping sender whose message
+  then fits; who does not fit goes to the end of the line (ss_wakeup).
+* No call begins anew after a handler.  Removal ends every sleep with EIDRM.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from asyncipc.errors import Unsupported, fail
+from asyncipc.kernel.handover import Handover
+from asyncipc.kernel.readiness import READABLE, WRITABLE
+from asyncipc.kernel.sysv.identifiers import (
+    IPC_RMID,
+    IPC_SET,
+    IPC_STAT,
+    MAY_READ,
+    Identified,
+    Identifiers,
+)
+from asyncipc.kernel.waitqueue import Waiter, WouldBlock
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.timers import Timers
+
+MSGMAX: Final = 8192
+"""kernel.msgmax: the longest message."""
+MSGMNB: Final = 16384
+"""kernel.msgmnb: what a queue holds, unless IPC_SET asked for less."""
+INFORMATION: Final = frozenset({3, 11, 12, 13})
+"""IPC_INFO, MSG_STAT, MSG_INFO, MSG_STAT_ANY."""
+SECOND: Final = 1_000_000_000
+
+
+class QueueStatus(NamedTuple):
+    """struct msqid_ds.  Times are whole seconds of the machine's clock, 0: never."""
+
+    key: int
+    uid: int
+    gid: int
+    cuid: int
+    cgid: int
+    mode: int
+    msg_stime: int
+    msg_rtime: int
+    msg_ctime: int
+    msg_cbytes: int
+    msg_qnum: int
+    msg_qbytes: int
+    msg_lspid: int
+    msg_lrpid: int
+
+
+class TypedMessage(NamedTuple):
+    """``number``: its place in order of arrival."""
+
+    kind: int
+    data: bytes
+    number: int
+
+
+@final
+class SenderLine:
+    """The line of who waits for room: all are asked, in order, for each needs another amount."""
+
+    __slots__ = ("_sleepers", "barred", "refusal")
+
+    def __init__(self, queue: TypedQueue) -> None:
+        self.refusal = WouldBlock(self, queue, WRITABLE)
+        self.barred = False
+        self._sleepers: dict[Waiter, None] = {}
+
+    def room_made(self) -> None:
+        """ss_wakeup()"""
+        for waiter in list(self._sleepers):
+            if waiter not in self._sleepers:
+                continue
+            served = waiter.serve()
+            if served is None:
+                waiter.wake()
+            elif served:
+                del self._sleepers[waiter]
+            else:
+                self.refused(waiter)
+
+    def join(self, waiter: Waiter) -> None:
+        self._sleepers[waiter] = None
+
+    def leave(self, waiter: Waiter) -> None:
+        self._sleepers.pop(waiter, None)
+
+    def try_again(self, waiter: Waiter) -> None:
+        """There are no turns: newcomers may be quicker, as on Linux."""
+
+    def refused(self, waiter: Waiter) -> None:
+        """It goes to the end."""
+        if waiter in self._sleepers:
+            del self._sleepers[waiter]
+            self._sleepers[waiter] = None
+
+
+@final
+class TypedQueue(Identified):
+    """One queue.  ``octets``: the bytes of its messages, ``limit`` the most (msg_qbytes)."""
+
+    def __init__(self, key: int, mode: int, process: Process, timers: Timers) -> None:
+        super().__init__(key, mode, process)
+        self._timers = timers
+        self.messages: deque[TypedMessage] = deque()
+        self.octets = 0
+        self.limit = MSGMNB
+        self.sent_s = self.received_s = 0
+        self.changed_s = self._seconds()
+        self.last_sender = self.last_receiver = 0
+        self.senders = SenderLine(self)
+        self.receivers: Handover[TypedMessage] = Handover(
+            self, READABLE, self.put_back, errno.ENOMSG
+        )
+        self._last_number = 0
+
+    def _seconds(self) -> int:
+        return self._timers.now() // SECOND
+
+    def fits(self, size: int) -> bool:
+        """msg_fits_inqueue()"""
+        return self.octets + size <= self.limit and len(self.messages) < self.limit
+
+    def enter(self, kind: int, data: bytes, sender: Process) -> None:
+        """A message that fits: to the first sleeper whom it suits, or into the queue."""
+        self.last_sender, self.sent_s = sender.pid, self._seconds()
+        self._last_number += 1
+        message = TypedMessage(kind, data, self._last_number)
+        if not self.receivers.offer(message):
+            self._insert(message)
+
+    def _insert(self, message: TypedMessage) -> None:
+        """In order of arrival, which is at the end unless it has been in somebody's hands."""
+        messages = self.messages
+        index = len(messages)
+        while index and messages[index - 1].number > message.number:
+            index -= 1
+        messages.insert(index, message)
+        self.octets += len(message.data)
+
+    def put_back(self, message: TypedMessage) -> None:
+        """A receiver was given it and left without."""
+        if not self.removed and not self.receivers.offer(message):
+            self._insert(message)
+
+    def take(self, message: TypedMessage, receiver: Process) -> None:
+        """It leaves the queue, and others come in."""
+        self.messages.remove(message)
+        self.octets -= len(message.data)
+        self.received_by(receiver)
+        self.senders.room_made()
+
+    def received_by(self, receiver: Process) -> None:
+        self.last_receiver, self.received_s = receiver.pid, self._seconds()
+
+    def status(self) -> QueueStatus:
+        """IPC_STAT"""
+        return QueueStatus(
+            self.key,
+            self.uid,
+            self.gid,
+            self.creator_uid,
+            self.creator_gid,
+            self.mode,
+            self.sent_s,
+            self.received_s,
+            self.changed_s,
+            self.octets,
+            len(self.messages),
+            self.limit,
+            self.last_sender,
+            self.last_receiver,
+        )
+
+    def set(self, status: QueueStatus) -> None:
+        """IPC_SET: who may no longer wait here is told so, who fits now comes in."""
+        if status.msg_qbytes > MSGMNB:
+            fail(errno.EPERM, f"kernel.msgmnb is {MSGMNB}, and nobody has CAP_SYS_RESOURCE")
+        self.change(status.uid, status.gid, status.mode)
+        self.limit = status.msg_qbytes
+        self.changed_s = self._seconds()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """expunge_all() and ss_wakeup(): every sleeper tries, in order."""
+        self.receivers.look_again()
+        self.senders.room_made()
+
+    def describe(self) -> str:
+        return f"msg:[{self.identifier}]"
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """Anybody who knows the identifier: nobody in particular."""
+        return ()
+
+
+@final
+class TypedQueues:
+    """The System V message queues of one kernel: iterated, in order of their indexes."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self.identifiers: Identifiers[TypedQueue] = Identifiers()
+
+    def get(self, process: Process, key: int, flags: int) -> int:
+        """msgget(2): the identifier.  ENOENT, EEXIST, EACCES, ENOSPC."""
+
+        def make() -> TypedQueue:
+            return TypedQueue(key, flags, process, self._timers)
+
+        return self.identifiers.get(process, key, flags, make).identifier
+
+    def control(
+        self, process: Process, identifier: int, command: int, status: QueueStatus | None
+    ) -> QueueStatus | None:
+        """msgctl(2)"""
+        if command in INFORMATION:
+            raise Unsupported(f"asyncipc does not model msgctl command {command}")
+        if command not in {IPC_RMID, IPC_SET, IPC_STAT}:
+            fail(errno.EINVAL)
+        queue = self.identifiers[identifier]
+        if command == IPC_STAT:
+            queue.demand(process, MAY_READ)
+            return queue.status()
+        queue.demand_owner(process)
+        if command == IPC_RMID:
+            self.identifiers.remove(queue)
+            queue.look_again()
+        elif status is None:
+            fail(errno.EFAULT)
+        else:
+            queue.set(status)
+        return None

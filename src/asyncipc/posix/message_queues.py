@@ -1,0 +1,173 @@
+"""Calls on POSIX message queues: mq_overview(7)."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.mqueue.calls import ReceiveMessage, SendMessage, demand_queue
+from asyncipc.kernel.mqueue.notification import SignalEvent
+from asyncipc.kernel.mqueue.queue import QueueAttributes
+from asyncipc.kernel.openfile import O_CLOEXEC
+from asyncipc.posix.arguments import entry_of, file_of, not_open, octets, size_of
+from asyncipc.posix.descriptors import close
+from asyncipc.runtime.clock import nanoseconds
+from asyncipc.runtime.process import current
+from asyncipc.runtime.syscall import call, syscall
+
+__all__ = [
+    "QueueAttributes",
+    "SignalEvent",
+    "mq_close",
+    "mq_getattr",
+    "mq_notify",
+    "mq_open",
+    "mq_receive",
+    "mq_send",
+    "mq_setattr",
+    "mq_timedreceive",
+    "mq_timedsend",
+    "mq_unlink",
+]
+
+
+def mq_open(
+    name: str | bytes, flags: int, mode: int = 0o600, attributes: QueueAttributes | None = None
+) -> int:
+    """mq_open(3): a descriptor of the queue ``name``, which begins with a slash.
+
+    O_RDONLY, O_WRONLY or O_RDWR, with O_CREAT, O_EXCL, O_NONBLOCK.  A queue that
+    is made has ``mode`` (less the umask) and ``attributes.mq_maxmsg`` messages of
+    ``mq_msgsize`` bytes at most: 10 of 8192 unless asked for less.  Close-on-exec,
+    as Linux makes it.  The queue stays until it is unlinked, open or not.
+    Errors: EINVAL (no slash; attributes), ENOENT, EEXIST, EACCES (also a second
+    slash), ENAMETOOLONG, ENOSPC (256 queues), EMFILE (descriptors; RLIMIT_MSGQUEUE).
+    """
+    body = current()
+
+    def make(name: bytes, flags: int, mode: int, *_: object) -> int:
+        table = body.process.table
+        table.check_room()
+        file = body.machine.mq_open(body, name, flags, mode, attributes)
+        return table.open(file, cloexec=True)[0].fd
+
+    shown = () if attributes is None else (tuple(attributes),)
+    flags, mode = operator.index(flags), operator.index(mode)
+    return call("mq_open", make, os.fsencode(name), flags & ~O_CLOEXEC, mode, *shown)
+
+
+def mq_close(mqdes: int) -> None:
+    """mq_close(3), which is close(2).  Who sleeps in the queue sleeps on."""
+    close(mqdes)
+
+
+def mq_unlink(name: str | bytes) -> None:
+    """mq_unlink(3): the name is free at once, open descriptors go on.
+
+    Errors: ENOENT, EACCES (another user's), EINVAL, ENAMETOOLONG.
+    """
+    body = current()
+    call(
+        "mq_unlink",
+        lambda name: body.machine.mq_unlink(body, name),
+        os.fsencode(name),
+    )
+
+
+async def mq_send(mqdes: int, data: Buffer, priority: int = 0) -> None:
+    """mq_send(3): a message of up to mq_msgsize bytes, an empty one too; priority 0 to 32767.
+
+    Blocks while the queue is full; EAGAIN with O_NONBLOCK.  Senders are let in
+    in the order they came, whatever their priority.  Cancelled while it waits it
+    has sent nothing.  Errors: EBADF (not open to send; no queue), EMSGSIZE,
+    EINVAL (priority), EINTR.
+    """
+    await mq_timedsend(mqdes, data, priority, None)
+
+
+async def mq_timedsend(mqdes: int, data: Buffer, priority: int, timeout_s: float | None) -> None:
+    """mq_timedsend(3): ``mq_send`` for ``timeout_s`` seconds at most, then ETIMEDOUT.
+
+    At 0 or below it is sent if there is room.  None: for ever.
+    """
+    name = "mq_timedsend"
+    entry = entry_of(mqdes) or await not_open(name, mqdes, data, priority)
+    until_ns, expired = _until_ns(timeout_s)
+    priority = operator.index(priority)
+    sender = current().process
+    send = SendMessage(entry.file, sender, octets(data), priority, expired=expired)
+    await syscall(name, entry, send, until_ns=until_ns)
+
+
+async def mq_receive(mqdes: int, size: int) -> tuple[bytes, int]:
+    """mq_receive(3): (data, priority) of the oldest message of the highest priority.
+
+    ``size``: of the buffer, which must have room for mq_msgsize bytes, however
+    long the message is: EMSGSIZE.  Blocks while the queue is empty; EAGAIN with
+    O_NONBLOCK.  Receivers are served in the order they came.  Cancelled it has
+    taken none.  Errors: EBADF (not open to receive; no queue), EINVAL
+    (``size < 0``), EINTR.
+    """
+    return await mq_timedreceive(mqdes, size, None)
+
+
+async def mq_timedreceive(mqdes: int, size: int, timeout_s: float | None) -> tuple[bytes, int]:
+    """mq_timedreceive(3): ``mq_receive`` for ``timeout_s`` seconds at most, then ETIMEDOUT.
+
+    At 0 or below it takes a message that is there.  None: for ever.
+    """
+    name = "mq_timedreceive"
+    entry = entry_of(mqdes) or await not_open(name, mqdes, size)
+    until_ns, expired = _until_ns(timeout_s)
+    receive = ReceiveMessage(entry.file, size_of(size), expired=expired)
+    return await syscall(name, entry, receive, until_ns=until_ns)
+
+
+def _until_ns(timeout_s: float | None) -> tuple[int | None, bool]:
+    """When a wait that begins now is over, on the machine's clock; is it already?"""
+    if timeout_s is None or timeout_s == math.inf:
+        return None, False
+    if math.isnan(timeout_s):
+        raise ValueError("timeout_s is a time in seconds, not NaN")
+    if timeout_s <= 0:
+        return None, True
+    return current().simulation.timers.now() + nanoseconds(timeout_s), False
+
+
+def mq_getattr(mqdes: int) -> QueueAttributes:
+    """mq_getattr(3): O_NONBLOCK or 0, the two bounds, how many messages wait.  EBADF."""
+    return call(
+        "mq_getattr", lambda fd: demand_queue(file_of(fd)).attributes(), operator.index(mqdes)
+    )
+
+
+def mq_setattr(mqdes: int, flags: int) -> QueueAttributes:
+    """mq_setattr(3): set O_NONBLOCK of the open file or clear it; what was in force.
+
+    The other attributes can't be changed.  EINVAL for another flag, EBADF.
+    """
+    return call(
+        "mq_setattr",
+        lambda fd, flags: demand_queue(file_of(fd)).set_flags(flags),
+        operator.index(mqdes),
+        operator.index(flags),
+    )
+
+
+def mq_notify(mqdes: int, event: SignalEvent | None) -> None:
+    """mq_notify(3): a signal to this process, once, when a message enters the empty queue.
+
+    Not if somebody sleeps to receive it.  None gives the registration up, as
+    closing any descriptor of the queue does.  ``SIGEV_NONE`` only bars others.
+    The signal has si_code SI_MESGQ, the event's value, and the sender's pid.
+    Errors: EBUSY (there is one), EINVAL (signal, way to notify), EBADF.  Not
+    modelled: SIGEV_THREAD.
+    """
+    body = current()
+
+    def register(fd: int, *_: object) -> None:
+        demand_queue(file_of(fd)).notify(body.process, event)
+
+    call("mq_notify", register, operator.index(mqdes), None if event is None else tuple(event))

@@ -1,0 +1,110 @@
+"""System V shared memory: shmget(2), shmat(2), shmdt(2), shmctl(2)."""
+
+from __future__ import annotations
+
+import errno
+import operator
+from typing import Final
+
+from asyncipc.errors import Unsupported, fail
+from asyncipc.faces.memory_map import AttachedMemory
+from asyncipc.kernel.sysv.segments import SegmentStatus
+from asyncipc.posix.constants import IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK
+from asyncipc.runtime.process import current
+from asyncipc.runtime.syscall import call
+
+__all__ = [
+    "AttachedMemory",
+    "SegmentStatus",
+    "shmat",
+    "shmctl",
+    "shmdt",
+    "shmget",
+]
+
+COMMANDS_MAX: Final = 15
+"""IPC_INFO, SHM_STAT, SHM_INFO and SHM_STAT_ANY lie below, and are for ipcs(1)."""
+
+
+def shmget(key: int, size: int, flags: int) -> int:
+    """shmget(2): the identifier of the segment of a key, of at least ``size`` bytes.
+
+    IPC_PRIVATE, or IPC_CREAT for a key that has none, makes one of zeros; the low bits
+    of ``flags`` are its mode, which no umask changes.  It lives until ``shmctl`` removes
+    it, whoever ends.  ENOENT, EEXIST (IPC_EXCL), EACCES, EINVAL (larger than it is;
+    no size for a new one), ENOSPC (4096 segments), ENOMEM.  Not modelled: SHM_HUGETLB.
+    """
+    body = current()
+    segments = body.machine.segments
+
+    def get(key: int, size: int, flags: int) -> int:
+        return segments.shmget(body.process, key, size, flags)
+
+    return call("shmget", get, operator.index(key), operator.index(size), operator.index(flags))
+
+
+def shmat(shmid: int, flags: int = 0) -> AttachedMemory:
+    """shmat(2): map a segment, to read and write, or with SHM_RDONLY to read.
+
+    One that is removed, but attached by somebody, can still be attached.  What it gives
+    is read and written by index and slice; ``buf`` is the memory itself.  It is a
+    pointer: writing to what is read-only, and all use after ``shmdt``, is SIGSEGV.
+    EINVAL, EACCES, ENOMEM.  Not modelled: an address of one's own, SHM_EXEC.
+    """
+    body = current()
+    segments = body.machine.segments
+
+    def attach(shmid: int, flags: int) -> AttachedMemory:
+        return AttachedMemory(body.machine, segments.shmat(body.process, shmid, flags))
+
+    return call("shmat", attach, operator.index(shmid), operator.index(flags))
+
+
+def shmdt(memory: AttachedMemory) -> None:
+    """shmdt(2): unmap it from this process; the last detach of a removed segment ends it.
+
+    EINVAL if this process has nothing attached there.  Raw views that are still held
+    keep the memory, but no longer the segment.
+    """
+    body = current()
+
+    def detach(address: int) -> None:
+        mapping = memory.here()
+        if mapping is None:
+            fail(errno.EINVAL)
+        body.machine.segments.shmdt(body.process, mapping)
+
+    call("shmdt", detach, memory.address)
+
+
+def shmctl(shmid: int, command: int, status: SegmentStatus | None = None) -> SegmentStatus | None:
+    """shmctl(2): ask for a segment's status (IPC_STAT, which alone returns something),
+    remove it (IPC_RMID), or change it.
+
+    IPC_RMID: its key is free at once, the segment goes at the last detach, and its mode
+    shows SHM_DEST until then.  IPC_SET takes ``uid``, ``gid`` and the mode bits of
+    ``status``.  SHM_LOCK and SHM_UNLOCK only mark the mode (SHM_LOCKED).  EINVAL,
+    EACCES (may not read), EPERM (neither owner nor creator).  Not modelled: IPC_INFO,
+    SHM_INFO, SHM_STAT.
+    """
+    return call("shmctl", _shmctl, operator.index(shmid), operator.index(command), status)
+
+
+def _shmctl(shmid: int, command: int, status: SegmentStatus | None) -> SegmentStatus | None:
+    body = current()
+    segments, process = body.machine.segments, body.process
+    if command == IPC_STAT:
+        return segments.stat(process, shmid)
+    if command == IPC_RMID:
+        segments.remove(process, shmid)
+    elif command == IPC_SET:
+        if status is None:
+            fail(errno.EFAULT)
+        segments.set(process, shmid, status.uid, status.gid, status.mode)
+    elif command in {SHM_LOCK, SHM_UNLOCK}:
+        segments.lock(process, shmid, locked=command == SHM_LOCK)
+    elif 0 <= command <= COMMANDS_MAX:
+        raise Unsupported(f"asyncipc does not model shmctl command {command}")
+    else:
+        fail(errno.EINVAL)
+    return None

@@ -1,0 +1,141 @@
+"""Leaks: what a process still had open when it ended, and what outlives them all.
+
+A process's end closes its descriptors, so nothing of the machine is lost; but a
+program that meant to close them has a mistake, and so has one that leaves a
+segment, a queue or a shared memory object behind, which live until removed.
+Each is told with the line of the program that made it, as ``valgrind
+--track-fds`` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Final, final
+
+from asyncipc.events import Event, Failure, ProcessLife, SystemCall
+from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.runtime.process import current
+from asyncipc.runtime.report import place_in_program
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.kernel import Kernel
+    from asyncipc.statistics import MachineStatistics
+
+STANDARD: Final = range(3)
+"""Descriptors that a process does not make and need not close."""
+MAKERS: Final = {
+    "shmget": "shared memory segment",
+    "semget": "semaphore set",
+    "msgget": "message queue",
+    "shm_open": "shared memory object",
+    "sem_open": "semaphore",
+    "mq_open": "message queue",
+}
+"""The calls that make what outlives every process, and what that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """``what`` was made by ``call`` at ``where``, a line of the program.
+
+    ``pid``: the process that ended with it, 0 for what outlives all.
+    """
+
+    pid: int
+    what: str
+    call: str
+    where: str
+
+    def __str__(self) -> str:
+        whose = f"pid {self.pid} ended with" if self.pid else "nobody removed"
+        return f"{whose} {self.what}, made by {self.call} at {self.where}"
+
+
+@final
+class Leaks:
+    """An observer: ``asyncipc.run(main, observers=[leaks := Leaks()])``, then ``leaks.found()``.
+
+    Descriptors that were inherited are the parent's, whether the child closes
+    them or not; a process that is killed or execs could not close its own.
+    """
+
+    def __init__(self) -> None:
+        self._kernel: Kernel | None = None
+        self._made: dict[Descriptor, tuple[str, str]] = {}
+        self._outliving: dict[tuple[str, str], tuple[str, str]] = {}
+        self._left: list[Leak] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, SystemCall):
+            if not isinstance(event.result, Failure):
+                self._look(event)
+        elif isinstance(event, ProcessLife) and self._kernel is not None:
+            self._lived(self._kernel, event)
+
+    def found(self) -> tuple[Leak, ...]:
+        """What has leaked by now."""
+        remains = () if self._kernel is None else outliving(self._kernel.statistics())
+        return (
+            *self._left,
+            *(
+                Leak(0, f"{MAKERS[call]} {name}", *self._outliving[call, name])
+                for call, name in remains
+                if (call, name) in self._outliving
+            ),
+        )
+
+    def _look(self, event: SystemCall) -> None:
+        """Whatever the process has now that it had not is this call's."""
+        body = current()
+        self._kernel = body.simulation.kernel
+        where = ""
+        if event.call in MAKERS:
+            where = _here()
+            name = event.result if event.call.endswith("get") else _text(event.args[0])
+            self._outliving.setdefault((event.call, str(name)), (event.call, where))
+        for entry in body.process.table:
+            if entry not in self._made and entry.fd not in STANDARD:
+                where = where or _here()
+                self._made[entry] = event.call, where
+
+    def _lived(self, kernel: Kernel, event: ProcessLife) -> None:
+        if event.change == "born":
+            for entry in kernel.processes[event.pid].table:
+                self._made[entry] = "", ""
+        elif event.change in {"exited", "killed"}:
+            self._ended(kernel, event.pid, by_itself=event.change == "exited")
+
+    def _ended(self, kernel: Kernel, pid: int, *, by_itself: bool) -> None:
+        for entry in kernel.processes[pid].table:
+            call, where = self._made.pop(entry, ("", ""))
+            if call and by_itself:
+                what = f"descriptor {entry.fd} ({entry.file.describe()}) open"
+                self._left.append(Leak(pid, what, call, where))
+
+
+def outliving(machine: MachineStatistics) -> Iterator[tuple[str, str]]:
+    """What needs no process to live: the call that makes such a thing, and its name."""
+    kinds: Mapping[str, Iterator[int]] = {
+        "shmget": (each.identifier for each in machine.segments),
+        "semget": (each.identifier for each in machine.semaphore_sets),
+        "msgget": (each.identifier for each in machine.message_queues),
+    }
+    for call, identifiers in kinds.items():
+        yield from ((call, str(identifier)) for identifier in identifiers)
+    yield from machine.shared_names
+
+
+def _here() -> str:
+    frames: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return place_in_program(frames[::-1])
+
+
+def _text(name: object) -> str:
+    return name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
