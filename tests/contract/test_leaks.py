@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from asyncipc import posix
 from asyncipc.runtime.leaks import Leak, Leaks
 
@@ -60,3 +62,60 @@ def test_who_is_killed_could_not_close(run: Callable[..., Any]) -> None:
         await posix.waitpid(pid)
 
     assert leaks_of(run, main) == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "remove", "what"),
+    [
+        (
+            lambda: posix.shmget(5, 100, posix.IPC_CREAT | 0o600),
+            lambda made: posix.shmctl(made, posix.IPC_RMID),
+            "shared memory segment 0",
+        ),
+        (
+            lambda: posix.semget(5, 1, posix.IPC_CREAT | 0o600),
+            lambda made: posix.semctl(made, 0, posix.IPC_RMID),
+            "semaphore set 0",
+        ),
+        (
+            lambda: posix.msgget(5, posix.IPC_CREAT | 0o600),
+            lambda made: posix.msgctl(made, posix.IPC_RMID),
+            "message queue 0",
+        ),
+        (
+            lambda: posix.close(posix.shm_open("/pages", posix.O_CREAT | posix.O_RDWR)),
+            lambda _: posix.shm_unlink("/pages"),
+            "shared memory object /pages",
+        ),
+        (
+            lambda: posix.sem_open("/gate", posix.O_CREAT),
+            lambda _: posix.sem_unlink("/gate"),
+            "semaphore /gate",
+        ),
+        (
+            lambda: posix.close(posix.mq_open("/orders", posix.O_CREAT | posix.O_RDWR)),
+            lambda _: posix.mq_unlink("/orders"),
+            "message queue /orders",
+        ),
+    ],
+    ids=["shmget", "semget", "msgget", "shm_open", "sem_open", "mq_open"],
+)
+def test_what_outlives_all_processes_is_told_unless_somebody_removes_it(
+    run: Callable[..., Any],
+    make: Callable[[], object],
+    remove: Callable[[Any], object],
+    what: str,
+) -> None:
+    async def child() -> None:
+        make()
+
+    async def careless() -> None:
+        await posix.waitpid(posix.fork(child))
+
+    async def careful() -> None:
+        remove(make())
+
+    (leak,) = leaks_of(run, careless)
+    assert (leak.pid, leak.what) == (0, what)
+    assert re.fullmatch(r".*test_leaks\.py:\d+ in <lambda>", leak.where)
+    assert leaks_of(run, careful) == ()

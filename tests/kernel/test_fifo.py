@@ -5,8 +5,8 @@ import pytest
 from asyncipc.errors import BrokenPipeSignal, Unsupported
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.files.namespace import O_LARGEFILE
-from asyncipc.kernel.files.opening import O_PATH, Opening
 from asyncipc.kernel.files.node import FifoNode, SocketNode
+from asyncipc.kernel.files.opening import O_PATH, Opening
 from asyncipc.kernel.files.pipe import PipeEnd
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import (

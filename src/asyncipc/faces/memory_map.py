@@ -109,14 +109,24 @@ class Memory:
         try:
             return access(self.mapping(), *args, **options)
         except MemoryFault as failed:
-            fault(current(), failed.signal)
+            return self._again(failed, access, *args, **options)
+
+    def _again(
+        self,
+        failed: MemoryFault,
+        access: Callable[Concatenate[Mapping, P], T],
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> T:
+        fault(current(), failed.signal)
         try:
             return access(self.mapping(), *args, **options)
-        except MemoryFault as failed:
-            die(current(), failed.signal)
+        except MemoryFault as failed_again:
+            die(current(), failed_again.signal)
 
-    def _demand_writable(self) -> None:
-        """The faults of the processor are all there is."""
+    def _to_write(self) -> Mapping:
+        """The mapping: the faults of the processor are all there is."""
+        return self._access(lambda mapping: mapping)
 
     @property
     def buf(self) -> memoryview:
@@ -143,10 +153,14 @@ class Memory:
     def __getitem__(self, index: SupportsIndex | slice) -> int | bytes:
         """An octet, or the octets of a slice.  IndexError."""
         if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
+            start, stop, step = index.indices(self._length)
             if step == 1:
-                return self._access(Mapping.load, start, max(stop - start, 0))
-            places = range(start, stop, step)
+                size = max(stop - start, 0)
+                try:
+                    return self.mapping().load(start, size)
+                except MemoryFault as failed:
+                    return self._again(failed, Mapping.load, start, size)
+            places = range(*index.indices(len(self)))
             return b"".join(self._access(Mapping.load, place, 1) for place in places)
         return self._access(Mapping.load, self._index(index, "mmap indices must be integers"), 1)[0]
 
@@ -158,9 +172,9 @@ class Memory:
         self, index: SupportsIndex | slice, value: int | bytes | bytearray | memoryview
     ) -> None:
         """Change an octet, or as many as the slice has.  TypeError if that is not allowed."""
-        self._demand_writable()
+        mapping = self._to_write()
         if isinstance(index, slice):
-            self._set_slice(index, octets_of(value))
+            self._set_slice(mapping, index, octets_of(value))
             return
         place = self._index(index, "mmap indices must be integer")
         if not isinstance(value, int):
@@ -169,13 +183,15 @@ class Memory:
             raise ValueError("mmap item value must be in range(0, 256)")
         self._access(Mapping.store, place, bytes((value,)))
 
-    def _set_slice(self, index: slice, data: bytes) -> None:
-        start, stop, step = index.indices(self._length)
-        places = range(start, stop, step)
+    def _set_slice(self, mapping: Mapping, index: slice, data: bytes) -> None:
+        places = range(*index.indices(self._length))
         if len(places) != len(data):
             raise IndexError("mmap slice assignment is wrong size")
-        if step == 1:
-            self._access(Mapping.store, start, data)
+        if places.step == 1:
+            try:
+                mapping.store(places.start, data)
+            except MemoryFault as failed:
+                self._again(failed, Mapping.store, places.start, data)
             return
         for nth, place in enumerate(places):
             self._access(Mapping.store, place, data[nth : nth + 1])
@@ -228,9 +244,11 @@ class MemoryMap(Memory):
 
     __slots__ = ()
 
-    def _demand_writable(self) -> None:
-        if not self.mapping().protection & PROT_WRITE:
+    def _to_write(self) -> Mapping:
+        mapping = self.mapping()
+        if not mapping.protection & PROT_WRITE:
             raise TypeError(READ_ONLY)
+        return mapping
 
     # -- as a file
 
@@ -275,7 +293,7 @@ class MemoryMap(Memory):
         """Write all of ``data``.  ValueError if it does not fit, TypeError if read-only."""
         mapping = self.mapping()
         octets = octets_of(data)
-        self._demand_writable()
+        self._to_write()
         if mapping.position + len(octets) > self._length:
             raise ValueError("data out of range")
         self._access(Mapping.store, mapping.position, octets)
@@ -284,7 +302,7 @@ class MemoryMap(Memory):
 
     def write_byte(self, byte: int) -> None:
         """Write one octet.  ValueError at the end, TypeError if read-only."""
-        self._demand_writable()
+        self._to_write()
         if not 0 <= byte <= 255:
             raise OverflowError("unsigned byte integer is out of range")
         if self.tell() >= self._length:
@@ -303,7 +321,7 @@ class MemoryMap(Memory):
 
     def move(self, dest: int, src: int, count: int) -> None:
         """Copy ``count`` octets from ``src`` to ``dest``.  ValueError, TypeError (read-only)."""
-        self._demand_writable()
+        self._to_write()
         limit = self._length - count
         if min(dest, src, count) < 0 or dest > limit or src > limit:
             raise ValueError("source, destination, or count out of range")
@@ -380,6 +398,8 @@ class MemoryMap(Memory):
 
 def octets_of(data: object) -> bytes:
     """TypeError for what has no bytes."""
+    if type(data) is bytes:
+        return data
     try:
         return memoryview(data).tobytes()  # type: ignore[arg-type]
     except TypeError:

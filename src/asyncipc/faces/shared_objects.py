@@ -14,6 +14,7 @@ from asyncipc.errors import Unsupported, fail
 from asyncipc.faces.memory_map import MemoryMap
 from asyncipc.faces.paths import to_kernel_path
 from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.files.opening import AT_FDCWD
 from asyncipc.kernel.memory.contents import PAGE
 from asyncipc.kernel.memory.mmap import MAP_ANONYMOUS
 from asyncipc.kernel.openfile import O_CLOEXEC
@@ -42,7 +43,7 @@ def open_object(name: str, flags: int, mode: int) -> Descriptor:
     table = body.process.table
     opened: list[Descriptor] = []
 
-    def attempt(path: bytes, flags: int, mode: int) -> int:
+    def attempt(directory: int, path: bytes, flags: int, mode: int) -> int:
         table.check_room()
         file = opening()
         if isinstance(file, WouldBlock):
@@ -51,7 +52,7 @@ def open_object(name: str, flags: int, mode: int) -> Descriptor:
         return opened[0].fd
 
     try:
-        call("openat", attempt, path, flags, mode)
+        call("openat", attempt, AT_FDCWD, path, flags, mode)
     except IsADirectoryError:  # "/." and "/.."
         fail(errno.EINVAL)
     return opened[0]

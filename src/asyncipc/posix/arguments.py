@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import operator
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor, DescriptorTable
 from asyncipc.kernel.openfile import OpenFile
+from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import CURRENT, current
 from asyncipc.runtime.syscall import syscall
 
@@ -73,3 +75,17 @@ def size_of(n: int) -> int:
 def flags_of(flags: int) -> int:
     """TypeError if no integer."""
     return flags if type(flags) is int else operator.index(flags)
+
+
+def until_ns(timeout_s: float | None) -> int | None:
+    """When a wait that begins now is over, on the machine's clock; None for never."""
+    if timeout_s is None or timeout_s == math.inf:
+        return None
+    if math.isnan(timeout_s):
+        raise ValueError("timeout_s is a time in seconds, not NaN")
+    return current().simulation.timers.now() + nanoseconds(max(timeout_s, 0))
+
+
+def is_over(timeout_s: float | None) -> bool:
+    """Has the time of the call come before it begins?  It acts then, but does not wait."""
+    return timeout_s is not None and timeout_s <= 0

@@ -21,11 +21,17 @@ from asyncipc.posix.constants import (
     F_GET_SEALS,
     F_GETFD,
     F_GETFL,
+    F_GETLK,
     F_GETOWN,
     F_GETPIPE_SZ,
     F_GETSIG,
+    F_OFD_GETLK,
+    F_OFD_SETLK,
+    F_OFD_SETLKW,
     F_SETFD,
     F_SETFL,
+    F_SETLK,
+    F_SETLKW,
     F_SETOWN,
     F_SETPIPE_SZ,
     F_SETSIG,
@@ -56,6 +62,10 @@ __all__ = [
     "set_inheritable",
     "setrlimit",
 ]
+
+RECORD_LOCKS: Final = frozenset(
+    {F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}
+)
 
 
 def close(fd: int) -> None:
@@ -195,6 +205,8 @@ def _fcntl_owner(entry: Descriptor, command: int, argument: int) -> int:
             fail(errno.EINVAL)
         file.signal_sent = argument
         return 0
+    if command in RECORD_LOCKS:
+        fail(errno.EINVAL, "record locks may block: await fcntl_lock(fd, command, FileLock(...))")
     fail(errno.EINVAL, f"fcntl command {command} is not modelled")
 
 

@@ -8,9 +8,8 @@ import operator
 
 from asyncipc.errors import fail
 from asyncipc.kernel.anonymous.epoll import EVENTS_MAX, EpollWait, control, epoll_of
-from asyncipc.posix.arguments import entry_of, not_open
+from asyncipc.posix.arguments import entry_of, not_open, until_ns
 from asyncipc.posix.constants import EPOLL_CLOEXEC
-from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -74,11 +73,6 @@ async def epoll_wait(
     wait = EpollWait(epoll_of(entry.file), fd, most)
     if timeout_s == 0:
         return await syscall("epoll_wait", None, lambda *_: wait.at_once(), fd, most)
-    return await syscall("epoll_wait", None, wait, until_ns=_until_ns(timeout_s))
-
-
-def _until_ns(timeout_s: float | None) -> int | None:
-    """When a wait that begins now is over, on the machine's clock."""
-    if timeout_s is None or timeout_s < 0 or timeout_s == math.inf:
-        return None
-    return current().simulation.timers.now() + nanoseconds(timeout_s)
+    if timeout_s is not None and timeout_s < 0:
+        timeout_s = None
+    return await syscall("epoll_wait", None, wait, until_ns=until_ns(timeout_s))

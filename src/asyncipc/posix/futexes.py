@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import math
 import operator
 
 from asyncipc.errors import fail
 from asyncipc.faces.words import Mapped, word_in
-from asyncipc.runtime.clock import nanoseconds
+from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -16,20 +15,6 @@ __all__ = [
     "futex_wait",
     "futex_wake",
 ]
-
-
-def until_ns(timeout_s: float | None) -> int | None:
-    """When a wait that begins now is over, on the machine's clock; None for never."""
-    if timeout_s is None or timeout_s == math.inf:
-        return None
-    if math.isnan(timeout_s):
-        raise ValueError("timeout_s is a time in seconds, not NaN")
-    return current().simulation.timers.now() + nanoseconds(max(timeout_s, 0))
-
-
-def is_over(timeout_s: float | None) -> bool:
-    """Has the time of the call come before it begins?  It acts then, but does not wait."""
-    return timeout_s is not None and timeout_s <= 0
 
 
 async def futex_wait(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 
@@ -11,9 +10,8 @@ from asyncipc.kernel.mqueue.calls import ReceiveMessage, SendMessage, demand_que
 from asyncipc.kernel.mqueue.notification import SignalEvent
 from asyncipc.kernel.mqueue.queue import QueueAttributes
 from asyncipc.kernel.openfile import O_CLOEXEC
-from asyncipc.posix.arguments import entry_of, file_of, not_open, octets, size_of
+from asyncipc.posix.arguments import entry_of, file_of, is_over, not_open, octets, size_of, until_ns
 from asyncipc.posix.descriptors import close
-from asyncipc.runtime.clock import nanoseconds
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -94,11 +92,10 @@ async def mq_timedsend(mqdes: int, data: Buffer, priority: int, timeout_s: float
     """
     name = "mq_timedsend"
     entry = entry_of(mqdes) or await not_open(name, mqdes, data, priority)
-    until_ns, expired = _until_ns(timeout_s)
     priority = operator.index(priority)
     sender = current().process
-    send = SendMessage(entry.file, sender, octets(data), priority, expired=expired)
-    await syscall(name, entry, send, until_ns=until_ns)
+    send = SendMessage(entry.file, sender, octets(data), priority, expired=is_over(timeout_s))
+    await syscall(name, entry, send, until_ns=until_ns(timeout_s))
 
 
 async def mq_receive(mqdes: int, size: int) -> tuple[bytes, int]:
@@ -120,20 +117,8 @@ async def mq_timedreceive(mqdes: int, size: int, timeout_s: float | None) -> tup
     """
     name = "mq_timedreceive"
     entry = entry_of(mqdes) or await not_open(name, mqdes, size)
-    until_ns, expired = _until_ns(timeout_s)
-    receive = ReceiveMessage(entry.file, size_of(size), expired=expired)
-    return await syscall(name, entry, receive, until_ns=until_ns)
-
-
-def _until_ns(timeout_s: float | None) -> tuple[int | None, bool]:
-    """When a wait that begins now is over, on the machine's clock; is it already?"""
-    if timeout_s is None or timeout_s == math.inf:
-        return None, False
-    if math.isnan(timeout_s):
-        raise ValueError("timeout_s is a time in seconds, not NaN")
-    if timeout_s <= 0:
-        return None, True
-    return current().simulation.timers.now() + nanoseconds(timeout_s), False
+    receive = ReceiveMessage(entry.file, size_of(size), expired=is_over(timeout_s))
+    return await syscall(name, entry, receive, until_ns=until_ns(timeout_s))
 
 
 def mq_getattr(mqdes: int) -> QueueAttributes:

@@ -17,7 +17,7 @@ from asyncipc.kernel.sync.condition import CONDITION_SIZE
 from asyncipc.kernel.sync.condition import Condition as KernelCondition
 from asyncipc.kernel.sync.mutex import MUTEX_SIZE, PTHREAD_MUTEX_NORMAL
 from asyncipc.kernel.sync.mutex import Mutex as KernelMutex
-from asyncipc.posix.futexes import is_over, until_ns
+from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.select import FD_SETSIZE, Select, Sets
-from asyncipc.runtime.clock import nanoseconds
+from asyncipc.posix.arguments import until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import syscall
 
@@ -34,7 +34,7 @@ async def poll(
         return await syscall("poll", None, lambda _: poll.ready(), pairs)
     if timeout_s is not None and timeout_s < 0:
         timeout_s = None
-    return await syscall("poll", None, poll, until_ns=_until_ns(timeout_s))
+    return await syscall("poll", None, poll, until_ns=until_ns(timeout_s))
 
 
 async def select(
@@ -57,7 +57,7 @@ async def select(
         raise ValueError("timeout_s must be non-negative")
     if timeout_s == 0:
         return await syscall("select", None, lambda *_: select.ready(), *sets)
-    return await syscall("select", None, select, until_ns=_until_ns(timeout_s))
+    return await syscall("select", None, select, until_ns=until_ns(timeout_s))
 
 
 def _in_a_set(fd: int) -> int:
@@ -73,10 +73,3 @@ def _in_a_set(fd: int) -> int:
 def _check_number(timeout_s: float | None) -> None:
     if timeout_s is not None and math.isnan(timeout_s):
         raise ValueError("timeout_s is a time in seconds, not NaN")
-
-
-def _until_ns(timeout_s: float | None) -> int | None:
-    """When a wait that begins now is over, on the machine's clock."""
-    if timeout_s is None or timeout_s == math.inf:
-        return None
-    return current().simulation.timers.now() + nanoseconds(timeout_s)

@@ -11,7 +11,7 @@ from asyncipc.errors import fail
 from asyncipc.kernel.sysv.identifiers import IPC_SET, IPC_STAT
 from asyncipc.kernel.sysv.semaphore_sets import GETALL, SETALL, SETVAL, SemaphoreSetStatus
 from asyncipc.kernel.sysv.semaphores import SemaphoreCall
-from asyncipc.posix.futexes import is_over, until_ns
+from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 

@@ -11,7 +11,7 @@ from asyncipc.errors import fail
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
 from asyncipc.kernel.sync.semaphore import Semaphore as KernelSemaphore
-from asyncipc.posix.futexes import is_over, until_ns
+from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 

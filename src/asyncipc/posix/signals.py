@@ -25,7 +25,7 @@ from asyncipc.kernel.signals.disposition import (
     signal_set,
 )
 from asyncipc.kernel.signals.wait import Nap, Pause, SignalWait, Suspend
-from asyncipc.runtime.clock import nanoseconds
+from asyncipc.posix.arguments import until_ns
 from asyncipc.runtime.process import Body, current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -236,14 +236,7 @@ async def sigtimedwait(signals: Iterable[int], timeout_s: float) -> SignalInfo |
     wait = _wait_for(body, signals)
     if timeout_s == 0:
         return await syscall("rt_sigtimedwait", None, wait.at_once)
-    return await syscall("rt_sigtimedwait", None, wait, until_ns=_until_ns(body, timeout_s))
-
-
-def _until_ns(body: Body, seconds: float) -> int | None:
-    """That far from now on the machine's clock; None for never."""
-    if seconds == math.inf:
-        return None
-    return body.simulation.timers.now() + nanoseconds(seconds)
+    return await syscall("rt_sigtimedwait", None, wait, until_ns=until_ns(timeout_s))
 
 
 async def pause() -> NoReturn:
@@ -275,6 +268,6 @@ async def nanosleep(seconds: float) -> None:
     if math.isnan(seconds) or seconds < 0:
         fail(errno.EINVAL)
     body = current()
-    until_ns = _until_ns(body, seconds)
-    nap = Nap(body.process, body.simulation.timers, until_ns, seconds)
-    await syscall("nanosleep", None, nap, until_ns=until_ns)
+    until = until_ns(seconds)
+    nap = Nap(body.process, body.simulation.timers, until, seconds)
+    await syscall("nanosleep", None, nap, until_ns=until)

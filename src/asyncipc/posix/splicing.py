@@ -39,7 +39,7 @@ async def splice(
     and where O_NONBLOCK says so.  The offsets are those of a regular file, whose
     own then stays.  Errors: EBADF (also for the wrong access mode), EINVAL (no
     pipe, twice the same, O_APPEND, flags), ESPIPE (an offset for a pipe), EPIPE
-    with SIGPIPE.  SPLICE_F_MOVE and SPLICE_F_MORE change nothing.
+    with SIGPIPE.  SPLICE_F_MOVE changes nothing, SPLICE_F_MORE is MSG_MORE for a socket.
 
     Not modelled: how a socket's packets lie in the pipe's slots.
     """
@@ -50,10 +50,13 @@ async def splice(
     _check_flags(flags)
     source = entry_of(src) or await not_open("splice", src, *shown)
     target = entry_of(dst) or await not_open("splice", src, *shown)
+    files = source.file, target.file
+    began: int | None = None
 
     def verb(count: int) -> int | WouldBlock:
-        files = source.file, target.file
-        return kernel.splice(*files, count, offset_src, offset_dst, flags)
+        nonlocal began
+        began = kernel.own_offset(*files) if began is None else began
+        return kernel.splice(*files, count, offset_src, offset_dst, flags, began)
 
     return await syscall("splice", Conduit(source.fd, source, target), _Moving(verb, count, shown))
 

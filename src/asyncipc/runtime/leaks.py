@@ -26,15 +26,20 @@ if TYPE_CHECKING:
 
 STANDARD: Final = range(3)
 """Descriptors that a process does not make and need not close."""
-MAKERS: Final = {
+BY_KEY: Final = {
     "shmget": "shared memory segment",
     "semget": "semaphore set",
     "msgget": "message queue",
+}
+BY_NAME: Final = {
     "shm_open": "shared memory object",
     "sem_open": "semaphore",
     "mq_open": "message queue",
 }
+MAKERS: Final = BY_KEY | BY_NAME
 """The calls that make what outlives every process, and what that is."""
+SHARED_MEMORY: Final = "/dev/shm/"
+"""Where shm_open(3), which is no system call, opens its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,10 @@ class Leaks:
         body = current()
         self._kernel = body.simulation.kernel
         where = ""
-        if event.call in MAKERS:
+        thing = outliving_made(event)
+        if thing is not None:
             where = _here()
-            name = event.result if event.call.endswith("get") else _text(event.args[0])
-            self._outliving.setdefault((event.call, str(name)), (event.call, where))
+            self._outliving.setdefault(thing, (thing[0], where))
         for entry in body.process.table:
             if entry not in self._made and entry.fd not in STANDARD:
                 where = where or _here()
@@ -114,6 +119,19 @@ class Leaks:
             if call and by_itself:
                 what = f"descriptor {entry.fd} ({entry.file.describe()}) open"
                 self._left.append(Leak(pid, what, call, where))
+
+
+def outliving_made(event: SystemCall) -> tuple[str, str] | None:
+    """The call and the name of what needs no process to live, if it is made or opened here."""
+    if event.call in BY_KEY:
+        return event.call, str(event.result)
+    if event.call in BY_NAME:
+        return event.call, f"/{_text(event.args[0]).lstrip('/')}"
+    if event.call == "openat":
+        path = _text(event.args[1])
+        if path.startswith(SHARED_MEMORY):
+            return "shm_open", path.removeprefix(SHARED_MEMORY[:-1])
+    return None
 
 
 def outliving(machine: MachineStatistics) -> Iterator[tuple[str, str]]:

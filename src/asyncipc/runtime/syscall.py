@@ -268,15 +268,27 @@ async def _interrupted(
     if sleeper.why is STOPPED or sleeper.why is SIGNALLED:
         sleeper.why = None
     body.leave_if_over()
-    result = GO_ON
+    result, anew = GO_ON, False
     if cut or body.process.state is State.STOPPED:
+        anew = True
         result = await _stopped(body, sleeper, line, verb, args)
         if result is GO_ON:
             _leave_if_closed(sleeper)
     line.try_again(sleeper)
     if result is GO_ON and is_signalled(body):
+        anew = True
         result = signalled(body, sleeper, line, verb, args)
         line.try_again(sleeper)
+    if anew and result is GO_ON and sleeper.place is not None and sleeper.place.nonblocking:
+        result = _without_sleep(verb, args)
+    return result
+
+
+def _without_sleep(verb: Callable[..., object], args: tuple[object, ...]) -> object:
+    """A call that begins anew finds O_NONBLOCK set meanwhile; who merely sleeps does not look."""
+    result = verb(*args)
+    if type(result) is WouldBlock:
+        would_block(result)
     return result
 
 

@@ -51,6 +51,7 @@ FILE_FLAGS: Final = {
     0o20000: "O_ASYNC",
     0o40000: "O_DIRECT",
     0o200000: "O_DIRECTORY",
+    0o400000: "O_NOFOLLOW",
     0o2000000: "O_CLOEXEC",
 }
 FCNTL_COMMANDS: Final = {

@@ -56,6 +56,7 @@ OFFSET_MAX: Final = 2**63 - 1
 """MAX_LFS_FILESIZE: what loff_t holds."""
 REACH: Final = 1 << 40
 """How long a file can be here, holes included: so much can be reserved in one piece."""
+INT_SIGN: Final = 1 << 31
 BLOCKS_PER_PAGE: Final = PAGE // 512
 DAY_NS: Final = 86_400 * 10**9
 
@@ -96,22 +97,20 @@ class RegularNode(Node):
     def get(self, offset: int, size: int, now: int | None) -> bytes:
         """Octets from ``offset`` on; ``now`` unless st_atime stays."""
         if size and now is not None:
-            self._accessed(now)
+            last = self.accessed_ns  # relatime_need_update(): after each change, and once a day
+            if last <= self.modified_ns or last <= self.changed_ns or now - last >= DAY_NS:
+                self.accessed_ns = now
         return self.contents.get(offset, size)
-
-    def _accessed(self, now: int) -> None:
-        """relatime_need_update(): once after each change, and once a day."""
-        last = self.accessed_ns
-        if last <= max(self.modified_ns, self.changed_ns) or now - last >= DAY_NS:
-            self.accessed_ns = now
 
     def put(self, offset: int, data: Buffer, now: int) -> int:
         """Write what is allowed there: how many octets.  EFBIG, EPERM (seals)."""
         count = min(len(data), OFFSET_MAX - offset)
         if not count:
             fail(errno.EFBIG)
-        count = self._unsealed(offset, count)
-        within_reach(offset + count)
+        if self.seals > F_SEAL_SEAL:
+            count = self._unsealed(offset, count)
+        if offset + count > REACH:
+            within_reach(offset + count)
         self.contents.put(offset, data if count == len(data) else memoryview(data)[:count])
         self.touched(offset, count)
         self.modified_ns = self.changed_ns = now
@@ -239,8 +238,8 @@ class RegularFile(OpenFile):
         """fsync(2): what is in memory is all there is."""
 
     def unread(self) -> int:
-        """FIONREAD: from the offset to the end, below 0 behind it."""
-        return self.node.contents.size - self.offset
+        """FIONREAD: from the offset to the end, below 0 behind it; an int of 32 bits."""
+        return (self.node.contents.size - self.offset + INT_SIGN) % (2 * INT_SIGN) - INT_SIGN
 
     def poll(self) -> int:
         """DEFAULT_POLLMASK: what has no poll of its own is always ready."""

@@ -12,7 +12,7 @@ from typing import Final, final
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.files.pipe import PipeEnd
 from asyncipc.kernel.files.regular import RegularFile
-from asyncipc.kernel.files.splice import demand_access, file_to_pipe, refuse
+from asyncipc.kernel.files.splice import demand_access, file_to_pipe, own_offset, refuse
 from asyncipc.kernel.openfile import O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY, OpenFile
 from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.kernel.waitqueue import WouldBlock
@@ -28,7 +28,7 @@ class Sendfile:
     ``signalled``: as in :class:`asyncipc.kernel.transfer.LongWrite`.
     """
 
-    __slots__ = ("_count", "_in_fd", "_offset", "_source", "_target", "done", "signalled")
+    __slots__ = ("_began", "_count", "_in_fd", "_offset", "_source", "_target", "done", "signalled")
 
     def __init__(
         self, target: OpenFile, source: OpenFile, in_fd: int, offset: int | None, count: int
@@ -37,16 +37,20 @@ class Sendfile:
         self._source = source
         self._in_fd = in_fd
         self._offset = offset
+        self._began: int | None = None
         self._count = count
         self.done = 0
         self.signalled = False
 
     def __call__(self) -> int | WouldBlock:
         source, target = self._source, self._target
+        if self._began is None:
+            self._began = own_offset(source)
         self._check()
         if isinstance(target, PipeEnd):
             nonblock = target.flags & O_NONBLOCK
-            return file_to_pipe(source, target, self._count, self._offset, nonblock)
+            began = self._began
+            return file_to_pipe(source, target, self._count, self._offset, nonblock, began)
         if not isinstance(source, RegularFile) or target.flags & O_APPEND:
             fail(errno.EINVAL)
         if not isinstance(target, RegularFile | Socket):
@@ -63,8 +67,9 @@ class Sendfile:
 
     def _send(self, source: RegularFile, target: OpenFile) -> int | WouldBlock:
         """splice_direct_to_actor(): by as much as a pipe would hold."""
+        began = source.offset if self._began is None else self._began
         while self.done < self._count:
-            start = source.offset if self._offset is None else self._offset + self.done
+            start = (began if self._offset is None else self._offset) + self.done
             data = source.read_at(min(CHUNK, self._count - self.done), start)
             if not data:
                 break

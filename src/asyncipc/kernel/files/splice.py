@@ -34,7 +34,7 @@ from asyncipc.kernel.files.slots import (
     without,
 )
 from asyncipc.kernel.openfile import O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OpenFile
-from asyncipc.kernel.sockets.socket import AF_UNIX, Socket
+from asyncipc.kernel.sockets.socket import AF_UNIX, MSG_MORE, Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 
 SPLICE_F_MOVE: Final = 1
@@ -54,25 +54,38 @@ def splice(
     offset_in: int | None,
     offset_out: int | None,
     flags: int,
+    began: int | None = None,
 ) -> int | WouldBlock:
-    """splice(2): how many octets moved; 0 at the end."""
+    """splice(2): how many octets moved; 0 at the end.
+
+    ``began``: the file's own offset when the call was made, if that has slept.
+    """
+    for end, offset in (source, offset_in), (target, offset_out):
+        if offset is not None and isinstance(end, PipeEnd):
+            fail(errno.ESPIPE)
     _demand_both(source, target)
     nonblock = flags & SPLICE_F_NONBLOCK
     if isinstance(source, PipeEnd):
         nonblock |= source.flags & O_NONBLOCK
         if isinstance(target, PipeEnd):
-            _demand_two_pipes(source, target, offset_in, offset_out)
+            _demand_two_pipes(source, target)
             return _pipe_to_pipe(source, target, count, nonblock | target.flags & O_NONBLOCK)
-        if offset_in is not None:
-            fail(errno.ESPIPE)
-        return _pipe_to_file(source, target, count, offset_out, nonblock)
+        if isinstance(target, RegularFile):
+            return _into_regular(source, target, count, offset_out, nonblock, began)
+        if offset_out is not None or not isinstance(target, Socket):
+            fail(errno.EINVAL)
+        return _into_socket(source, target, count, nonblock, flags & SPLICE_F_MORE)
     if not isinstance(target, PipeEnd):
         fail(errno.EINVAL, "one of the two must be a pipe")
-    if offset_out is not None:
-        fail(errno.ESPIPE)
     if offset_in is not None and not isinstance(source, RegularFile):
         fail(errno.EINVAL)
-    return file_to_pipe(source, target, count, offset_in, nonblock | target.flags & O_NONBLOCK)
+    nonblock |= target.flags & O_NONBLOCK
+    return file_to_pipe(source, target, count, offset_in, nonblock, began)
+
+
+def own_offset(*files: OpenFile) -> int | None:
+    """That of the regular file among them, which do_splice() takes before it waits."""
+    return next((file.offset for file in files if isinstance(file, RegularFile)), None)
 
 
 def tee(source: OpenFile, target: OpenFile, count: int, flags: int) -> int | WouldBlock:
@@ -80,7 +93,7 @@ def tee(source: OpenFile, target: OpenFile, count: int, flags: int) -> int | Wou
     _demand_both(source, target)
     if not isinstance(source, PipeEnd) or not isinstance(target, PipeEnd):
         fail(errno.EINVAL)
-    _demand_two_pipes(source, target, None, None)
+    _demand_two_pipes(source, target)
     nonblock = flags & SPLICE_F_NONBLOCK | (source.flags | target.flags) & O_NONBLOCK
     refusal = _prepare(source, target, nonblock)
     if refusal is not None:
@@ -106,11 +119,7 @@ def _demand_both(source: OpenFile, target: OpenFile) -> None:
     demand_access(target, O_WRONLY)
 
 
-def _demand_two_pipes(
-    source: PipeEnd, target: PipeEnd, offset_in: int | None, offset_out: int | None
-) -> None:
-    if offset_in is not None or offset_out is not None:
-        fail(errno.ESPIPE)
+def _demand_two_pipes(source: PipeEnd, target: PipeEnd) -> None:
     if source.pipe is target.pipe:
         fail(errno.EINVAL, "both are ends of the same pipe")
 
@@ -173,21 +182,30 @@ def _pipe_to_pipe(source: PipeEnd, target: PipeEnd, count: int, nonblock: int) -
 
 
 def file_to_pipe(
-    source: OpenFile, target: PipeEnd, count: int, offset: int | None, nonblock: int
+    source: OpenFile,
+    target: PipeEnd,
+    count: int,
+    offset: int | None,
+    nonblock: int,
+    began: int | None = None,
 ) -> int | WouldBlock:
-    """splicefile_to_pipe(): pages of a file, or what a socket has."""
-    if not isinstance(source, RegularFile | Socket) or (offset is not None and offset < 0):
+    """splice_file_to_pipe(): pages of a file, or what a socket has."""
+    if offset is not None and offset < 0:
         fail(errno.EINVAL)
     refusal = _wait_for_space(target, nonblock)
     if refusal is not None:
         return refusal
+    if not count:
+        return 0
     most = room(target.pipe) * PAGE
     if isinstance(source, RegularFile):
-        start = source.offset if offset is None else offset
+        start = _start(source, offset, began)
         data: bytes | WouldBlock = source.read_at(min(count, most - start % PAGE), start)
-    else:
+    elif isinstance(source, Socket):
         start = 0
         data = source.read(min(count, most))
+    else:
+        fail(errno.EINVAL)
     if isinstance(data, WouldBlock):
         impatient = source.flags & O_NONBLOCK or (nonblock and _heeds_splice_flags(source))
         return refuse(data, impatient)
@@ -200,20 +218,28 @@ def file_to_pipe(
     return len(data)
 
 
+def _start(file: RegularFile, offset: int | None, began: int | None) -> int:
+    """Where in the file: at an offset of the call's, or at its own as the call began."""
+    if offset is not None:
+        return offset
+    return file.offset if began is None else began
+
+
 def _heeds_splice_flags(source: OpenFile) -> int:
     """unix_stream_splice_read() does; TCP's and copy_splice_read() do not."""
     return isinstance(source, Socket) and source.family == AF_UNIX and source.is_stream
 
 
-def _pipe_to_file(
-    source: PipeEnd, target: OpenFile, count: int, offset: int | None, nonblock: int
+def _into_regular(
+    source: PipeEnd,
+    target: RegularFile,
+    count: int,
+    offset: int | None,
+    nonblock: int,
+    began: int | None,
 ) -> int | WouldBlock:
-    if isinstance(target, RegularFile):
-        if target.flags & O_APPEND:
-            fail(errno.EINVAL)
-        if offset is not None and offset < 0:
-            fail(errno.EINVAL)
-    elif offset is not None or not isinstance(target, Socket):
+    """iter_file_splice_write()"""
+    if target.flags & O_APPEND or (offset is not None and offset < 0):
         fail(errno.EINVAL)
     refusal = _wait_for_data(source, nonblock)
     if refusal is not None:
@@ -221,19 +247,11 @@ def _pipe_to_file(
     slots = first_slots(source.pipe, count, len(source.pipe.slots))
     if not slots:
         return 0
-    if isinstance(target, RegularFile):
-        return _into_regular(source, target, slots, offset)
-    return _into_socket(source, target, slots)
-
-
-def _into_regular(
-    source: PipeEnd, target: RegularFile, slots: list[int], offset: int | None
-) -> int:
-    """iter_file_splice_write()"""
     data = source.pipe.buffer.peek(sum(map(abs, slots)))
-    moved = target.write_at(data, target.offset if offset is None else offset)
+    start = _start(target, offset, began)
+    moved = target.write_at(data, start)
     if offset is None:
-        target.offset += moved
+        target.offset = start + moved
     before = len(source.pipe.slots)
     draw(source.pipe, trimmed(slots, moved))
     if len(source.pipe.slots) < before:
@@ -241,18 +259,26 @@ def _into_regular(
     return moved
 
 
-def _into_socket(source: PipeEnd, target: OpenFile, slots: list[int]) -> int | WouldBlock:
+def _into_socket(
+    source: PipeEnd, target: Socket, count: int, nonblock: int, more: int
+) -> int | WouldBlock:
     """splice_to_socket(): what the socket does not take stays in the pipe.
 
     The octets are out of the pipe while they are sent: telling the peer may run
     others' verbs, which must not find them there.
     """
+    refusal = _wait_for_data(source, nonblock)
+    if refusal is not None:
+        return refusal
+    slots = first_slots(source.pipe, count, len(source.pipe.slots))
+    if not slots:
+        return 0
     pipe = source.pipe
     before, whole = len(pipe.slots), pipe.slots[len(slots) - 1] == slots[-1]
     data = draw(pipe, slots)
     moved: int | WouldBlock = 0
     try:
-        moved = target.write(data)
+        moved = target.send(data, MSG_MORE) if more else target.write(data)
     finally:
         done = moved if isinstance(moved, int) else 0
         if done < len(data):

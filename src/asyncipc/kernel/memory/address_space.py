@@ -73,4 +73,4 @@ def space_of(process: Process) -> AddressSpace:
 def mapping_at(process: Process, address: int) -> Mapping | None:
     """What a process has mapped at an address."""
     space = held_by(process, AddressSpace)
-    return None if space is None else space.find(address)
+    return None if space is None else space._mappings.get(address)

@@ -146,14 +146,17 @@ class Contents:
 
     def peek(self, offset: int, size: int) -> bytes:
         """The octets there, be it behind the end."""
-        if self._pages is not None:
-            return bytes(self._pages[offset : offset + size]).ljust(size, b"\0")
-        return bytes(self._octets[offset : offset + size]).ljust(size, b"\0")
+        pages = self._pages
+        octets = bytes((self._octets if pages is None else pages)[offset : offset + size])
+        return octets if len(octets) == size else octets.ljust(size, b"\0")
 
     def poke(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Write there, be it behind the end, which stays where it is.  ENOMEM."""
         end = offset + len(data)
-        self.pin()[offset:end] = data
+        pages = self._pages
+        if pages is None or end > len(pages):
+            pages = self.pin()
+        pages[offset:end] = data
 
     def view(self, offset: int, size: int) -> memoryview:
         """The octets themselves, for a moment: who keeps it keeps them from growing."""

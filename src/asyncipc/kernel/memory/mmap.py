@@ -40,19 +40,17 @@ ADDRESSES: Final = 1 << 47
 class MappedFile:
     """An open file as what a mapping stands on, which holds it as a descriptor does."""
 
-    __slots__ = ("_file",)
+    __slots__ = ("_file", "touched")
 
     def __init__(self, file: RegularFile) -> None:
         self._file = file
+        self.touched = file.node.touched
 
     def mapped(self, process: Process) -> None:
         self._file.hold()
 
     def unmapped(self, process: Process) -> None:
         self._file.drop()
-
-    def touched(self, offset: int, size: int) -> None:
-        self._file.node.touched(offset, size)
 
 
 @final

@@ -19,7 +19,7 @@ import errno
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.sync.futex import WORD_MAX, Futexes, Sleep, Word
+from asyncipc.kernel.sync.futex import WORD, WORD_MAX, Futexes, Sleep, Word
 from asyncipc.kernel.sync.ownership import Owner, is_task_of, note, remove_note
 
 if TYPE_CHECKING:
@@ -48,18 +48,58 @@ NOT_RECOVERABLE: Final = 0x7FFFFFFE
 
 
 @final
+class Fields:
+    """What lies there, read at once.  ``lock``: 0 if it is nobody's."""
+
+    __slots__ = ("count", "kind", "lock", "owner", "users")
+
+    def __init__(self, octets: bytes) -> None:
+        whole = int.from_bytes(octets, "little")
+        self.lock = whole & WORD_MAX
+        self.count = whole >> 8 * COUNT & WORD_MAX
+        self.owner = whole >> 8 * OWNER & WORD_MAX
+        self.users = whole >> 8 * USERS & WORD_MAX
+        self.kind = whole >> 8 * KIND & WORD_MAX
+
+    def changeable(self) -> bytes:
+        """All that comes before the kind."""
+        low = self.lock | (self.count & WORD_MAX) << 8 * COUNT
+        high = self.owner << 8 * OWNER | (self.users & WORD_MAX) << 8 * USERS
+        return (low | high).to_bytes(KIND, "little")
+
+    @property
+    def robust(self) -> bool:
+        return self.kind != DESTROYED and bool(self.kind & ROBUST)
+
+    @property
+    def lost(self) -> bool:
+        """Not recoverable."""
+        return self.owner == NOT_RECOVERABLE and self.robust
+
+    @property
+    def locked(self) -> bool:
+        return bool(self.lock & ~(FUTEX_WAITERS | FUTEX_OWNER_DIED))
+
+    @property
+    def pid(self) -> int:
+        """The owner's.  0: nobody's."""
+        if not self.lock:
+            return 0
+        return self.lock & FUTEX_TID_MASK if self.kind & ROBUST else self.owner
+
+    def is_held_by(self, mutex: Mutex, owner: Owner) -> bool:
+        return self.pid == owner.process.pid and is_task_of(mutex, owner)
+
+
+@final
 class Mutex:
     """A pthread_mutex_t at a word.  ``name``: how the report calls it."""
 
-    __slots__ = ("_count", "_kind_word", "_owner", "_users", "futexes", "name", "word")
+    __slots__ = ("futexes", "name", "word")
 
     def __init__(self, futexes: Futexes, word: Word, name: str) -> None:
         self.futexes = futexes
         self.word = word.aligned()
-        self._count = word.at(COUNT)
-        self._owner = word.at(OWNER)
-        self._users = word.at(USERS)
-        self._kind_word = word.at(KIND)
         self.name = name
 
     def initialize(self, kind: int, robust: bool) -> None:
@@ -67,29 +107,31 @@ class Mutex:
         if kind not in {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK}:
             fail(errno.EINVAL)
         self.word.contents.poke(self.word.offset, bytes(MUTEX_SIZE))
-        self._kind_word.put(kind | PROCESS_SHARED | (ROBUST if robust else 0))
+        self.word.at(KIND).put(kind | PROCESS_SHARED | (ROBUST if robust else 0))
 
     def destroy(self) -> None:
         """pthread_mutex_destroy(3): EBUSY while it is locked, unless it is robust."""
-        if not self._kind() & ROBUST and self._users.get():
+        fields = self._load()
+        if not fields.kind & ROBUST and fields.users:
             fail(errno.EBUSY)
-        self._kind_word.put(DESTROYED)
+        self.word.at(KIND).put(DESTROYED)
 
     # -- what it is
 
-    def _kind(self) -> int:
+    def fields(self) -> Fields:
+        contents, offset = self.word
+        return Fields(contents.peek(offset, KIND + WORD))
+
+    def _load(self) -> Fields:
         """EINVAL for one that was destroyed."""
-        kind = self._kind_word.get()
-        if kind == DESTROYED:
+        fields = self.fields()
+        if fields.kind == DESTROYED:
             fail(errno.EINVAL)
-        return kind
+        return fields
 
-    def is_robust(self) -> bool:
-        kind = self._kind_word.get()
-        return kind != DESTROYED and bool(kind & ROBUST)
-
-    def _is_lost(self) -> bool:
-        return self._owner.get() == NOT_RECOVERABLE and self.is_robust()
+    def _store(self, fields: Fields) -> None:
+        contents, offset = self.word
+        contents.poke(offset, fields.changeable())
 
     @property
     def owner(self) -> Process | None:
@@ -99,17 +141,13 @@ class Mutex:
     @property
     def owner_pid(self) -> int:
         """0: nobody's."""
-        lock = self.word.get()
-        if not lock:
-            return 0
-        robust = self._kind_word.get() & ROBUST
-        return lock & FUTEX_TID_MASK if robust else self._owner.get()
+        return self.fields().pid
 
     def is_locked(self) -> bool:
-        return bool(self.word.get() & ~(FUTEX_WAITERS | FUTEX_OWNER_DIED))
+        return self.fields().locked
 
     def is_held_by(self, owner: Owner) -> bool:
-        return self.owner_pid == owner.process.pid and is_task_of(self, owner)
+        return self.fields().is_held_by(self, owner)
 
     # -- locking
 
@@ -119,89 +157,96 @@ class Mutex:
 
     def try_lock(self, owner: Owner) -> None:
         """pthread_mutex_trylock(3): EBUSY.  A robust one that checks says EDEADLK."""
-        kind = self._kind()
-        if self.is_held_by(owner):
+        fields = self._load()
+        if fields.is_held_by(self, owner):
+            kind = fields.kind
             if kind & TYPE == PTHREAD_MUTEX_RECURSIVE:
-                self._lock_again()
+                self._lock_again(fields)
             elif kind & ROBUST and kind & TYPE == PTHREAD_MUTEX_ERRORCHECK:
                 fail(errno.EDEADLK)
             else:
                 fail(errno.EBUSY)
-        elif not self.take(owner):
+        elif not self._take(fields, owner):
             fail(errno.EBUSY)
 
     def enter(self, owner: Owner) -> bool:
         """Lock it now, if that is possible.  EDEADLK, EAGAIN, EOWNERDEAD, ENOTRECOVERABLE."""
-        kind = self._kind()
-        if self.is_held_by(owner):
-            if kind & TYPE == PTHREAD_MUTEX_ERRORCHECK:
+        fields = self._load()
+        kind = fields.kind & TYPE
+        if kind != PTHREAD_MUTEX_NORMAL and fields.is_held_by(self, owner):
+            if kind == PTHREAD_MUTEX_ERRORCHECK:
                 fail(errno.EDEADLK)
-            if kind & TYPE == PTHREAD_MUTEX_RECURSIVE:
-                self._lock_again()
-                return True
-        return self.take(owner)
+            self._lock_again(fields)
+            return True
+        return self._take(fields, owner)
 
-    def _lock_again(self) -> None:
-        count = self._count.get()
-        if count == WORD_MAX:
+    def _lock_again(self, fields: Fields) -> None:
+        if fields.count == WORD_MAX:
             fail(errno.EAGAIN)
-        self._count.put(count + 1)
+        fields.count += 1
+        self._store(fields)
 
-    def take(self, owner: Owner) -> bool:
+    def _take(self, fields: Fields, owner: Owner) -> bool:
         """It becomes the owner's, if it is nobody's.  EOWNERDEAD: it does, too."""
-        if self._is_lost():
+        if fields.lost:
             fail(errno.ENOTRECOVERABLE)
-        if self.is_locked():
+        if fields.locked:
             return False
-        if self.give_to(owner):
+        if self._give_to(fields, owner):
             fail(errno.EOWNERDEAD)
         return True
 
-    def give_to(self, owner: Owner) -> bool:
+    def _give_to(self, fields: Fields, owner: Owner) -> bool:
         """It is the owner's now; true if the former one died with it."""
-        kind, pid = self._kind(), owner.process.pid
-        died = bool(self.word.get() & FUTEX_OWNER_DIED)
-        self.word.put(pid if kind & ROBUST else 1)
+        kind, pid = fields.kind, owner.process.pid
+        died = bool(fields.lock & FUTEX_OWNER_DIED)
+        fields.lock = pid if kind & ROBUST else 1
         if kind & ROBUST or kind & TYPE == PTHREAD_MUTEX_RECURSIVE:
-            self._count.put(1)
-        self._owner.put(INCONSISTENT if died else pid)
-        if not died:
-            self._count_users(1)
-        self.note_sleepers()
+            fields.count = 1
+        fields.owner = INCONSISTENT if died else pid
+        fields.users += not died
+        self._store(fields)
+        if self.futexes:
+            self.note_sleepers()
         note(self, owner)
         return died
 
     def note_sleepers(self) -> None:
         """The lock word says that somebody sleeps for it."""
-        if self.futexes.first(self.word, Sleep) is not None and self.is_locked():
-            robust = self._kind() & ROBUST
-            self.word.put(self.word.get() | FUTEX_WAITERS if robust else 2)
-
-    def _count_users(self, change: int) -> None:
-        self._users.put(self._users.get() + change)
+        if self.futexes.first(self.word, Sleep) is None:
+            return
+        fields = self.fields()
+        if fields.locked:
+            self.word.put(fields.lock | FUTEX_WAITERS if fields.robust else 2)
 
     # -- unlocking
 
     def unlock(self, owner: Owner) -> None:
         """pthread_mutex_unlock(3): EPERM if another has it locked, unless it is a normal one."""
-        kind = self._kind()
-        if kind & (TYPE | ROBUST) and not self.is_held_by(owner):
+        fields = self._load()
+        kind = fields.kind
+        if kind & (TYPE | ROBUST) and not fields.is_held_by(self, owner):
             fail(errno.EPERM)
         if kind & TYPE == PTHREAD_MUTEX_RECURSIVE:
-            depth = self._count.get() - 1
-            self._count.put(depth)
-            if depth:
+            fields.count -= 1
+            if fields.count:
+                self._store(fields)
                 return
-        gives_up = self._owner.get() == INCONSISTENT and bool(kind & ROBUST)
-        self.release(NOT_RECOVERABLE if gives_up else 0)
+        gives_up = fields.owner == INCONSISTENT and bool(kind & ROBUST)
+        self._release(fields, NOT_RECOVERABLE if gives_up else 0)
 
-    def release(self, owner: int = 0) -> None:
-        """It is nobody's; the first sleeper gets it."""
-        remove_note(self)
-        self.word.put(0)
-        self._owner.put(owner)
-        self._count_users(-1)
-        self.pass_on()
+    def release(self) -> None:
+        """It is nobody's, and its data are as they should be; the first sleeper gets it."""
+        self._release(self.fields(), 0)
+
+    def _release(self, fields: Fields, owner: int) -> None:
+        remove_note(self, fields.pid)
+        fields.lock = 0
+        fields.owner = owner
+        fields.users -= 1
+        self._store(fields)
+        if self.futexes:
+            self.pass_on()
 
     def owner_died(self) -> None:
         """The owner is gone: handle_futex_death() in kernel/futex/core.c."""
@@ -210,7 +255,8 @@ class Mutex:
 
     def pass_on(self) -> None:
         """It is free: the first sleeper's, or nobody's; or nobody's for good, as all are told."""
-        if self._is_lost():
+        fields = self.fields()
+        if fields.lost:
             self.futexes.wake(self.word, WORD_MAX)
             return
         first = self.futexes.first(self.word, MutexLock)
@@ -218,14 +264,16 @@ class Mutex:
             self.futexes.wake(self.word, 1)
             return
         self.futexes.leave(first)
-        first.owner_died = self.give_to(first.owner)
+        first.owner_died = self._give_to(fields, first.owner)
         first.grant()
 
     def make_consistent(self, owner: Owner) -> None:
         """pthread_mutex_consistent(3): EINVAL unless EOWNERDEAD was the last that it said."""
-        if not self._kind() & ROBUST or self._owner.get() != INCONSISTENT:
+        fields = self._load()
+        if not fields.kind & ROBUST or fields.owner != INCONSISTENT:
             fail(errno.EINVAL)
-        self._owner.put(owner.process.pid)
+        fields.owner = owner.process.pid
+        self._store(fields)
 
     # -- who waits, and for whom
 
@@ -233,7 +281,8 @@ class Mutex:
         return self.name
 
     def awaited(self) -> str:
-        pid, owner = self.owner_pid, self.owner
+        pid = self.owner_pid
+        owner = self.futexes.processes.get(pid)
         over = "" if owner is not None and owner.alive else ", which is over"
         return f"{self.name} of pid {pid}{over}"
 
@@ -262,13 +311,14 @@ class MutexLock(Sleep):
             if self.owner_died:
                 fail(errno.EOWNERDEAD)
             return None
-        over = True
         try:
-            over = self.mutex.enter(self.owner)
-        finally:
-            if over:
-                self.futexes.leave(self)
-        return None if over else self.refuse()
+            if not self.mutex.enter(self.owner):
+                return self.refuse()
+        except OSError:
+            self.futexes.leave(self)
+            raise
+        self.futexes.leave(self)
+        return None
 
     def join(self, waiter: Waiter) -> None:
         super().join(waiter)
@@ -279,7 +329,7 @@ class MutexLock(Sleep):
         if not self.mutex.is_held_by(self.owner):
             return
         if self.owner_died:
-            remove_note(self.mutex)
+            remove_note(self.mutex, self.owner.process.pid)
             self.mutex.owner_died()
         else:
             self.mutex.release()

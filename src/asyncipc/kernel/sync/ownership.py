@@ -41,7 +41,8 @@ class LockedMutexes(Holding):
         mutexes = [mutex for mutex, _ in self.locked.values()]
         self.locked.clear()
         for mutex in reversed(mutexes):
-            if mutex.is_robust() and mutex.owner_pid == process.pid:
+            fields = mutex.fields()
+            if fields.robust and fields.pid == process.pid:
                 mutex.owner_died()
 
 
@@ -54,9 +55,9 @@ def note(mutex: Mutex, owner: Owner) -> None:
     found.locked[mutex.word] = mutex, owner.task
 
 
-def remove_note(mutex: Mutex) -> None:
-    """It is nobody's."""
-    process = mutex.owner
+def remove_note(mutex: Mutex, pid: int) -> None:
+    """It is no longer that process's."""
+    process = mutex.futexes.processes.get(pid)
     found = None if process is None else held_by(process, LockedMutexes)
     if found is not None:
         found.locked.pop(mutex.word, None)
