@@ -24,6 +24,7 @@ from asyncipc.runtime.simulation import Simulation, current_simulation
 
 if TYPE_CHECKING:
     from asyncipc import posix, statistics
+    from asyncipc.faces.attached_memory import AttachedMemory
     from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel, create_pipe
     from asyncipc.faces.condition import Condition
     from asyncipc.faces.datagram_sockets import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from asyncipc.faces.fifo import open_fifo
     from asyncipc.faces.file_lock import lock_file
     from asyncipc.faces.listeners import ListenerChannel, create_tcp_listener, create_unix_listener
-    from asyncipc.faces.memory_map import AttachedMemory, MemoryMap
+    from asyncipc.faces.memory_map import MemoryMap
     from asyncipc.faces.message_queue import MessageQueueChannel, open_message_queue
     from asyncipc.faces.mutex import Mutex
     from asyncipc.faces.open_channel import open_channel
@@ -153,10 +154,8 @@ ROOMS: Final = {
     ),
     "faces.trio_stream": ("trio_stream",),
     "faces.shared_memory": ("SharedMemory",),
-    "faces.memory_map": (
-        "AttachedMemory",
-        "MemoryMap",
-    ),
+    "faces.attached_memory": ("AttachedMemory",),
+    "faces.memory_map": ("MemoryMap",),
     "faces.message_queue": (
         "MessageQueueChannel",
         "open_message_queue",

@@ -16,7 +16,9 @@ __all__ = [
     "FileStatistics",
     "LockStatistics",
     "MachineStatistics",
+    "MappingStatistics",
     "MessageQueueStatistics",
+    "NamedQueueStatistics",
     "ProcessStatistics",
     "SegmentStatistics",
     "SemaphoreSetStatistics",
@@ -34,6 +36,21 @@ class DescriptorStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingStatistics:
+    """``length`` octets at ``address``, from ``offset`` of what ``name`` says.
+
+    ``rights``: as ``/proc/PID/maps`` has them, r, w or -, never x, and then s for
+    a shared mapping, p for a private one.
+    """
+
+    address: int
+    length: int
+    rights: str
+    offset: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessStatistics:
     """``state`` as ps has it: R runs, S sleeps in a call, T is stopped, Z has ended."""
 
@@ -45,6 +62,7 @@ class ProcessStatistics:
     state: str
     name: str
     descriptors: tuple[DescriptorStatistics, ...]
+    mappings: tuple[MappingStatistics, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +158,19 @@ class MessageQueueStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedQueueStatistics:
+    """A POSIX message queue that has a name.  ``size``: octets in it."""
+
+    name: str
+    uid: int
+    mode: int
+    messages_max: int
+    message_max: int
+    size: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class MachineStatistics:
     """All of a machine at one moment.
 
@@ -156,6 +187,7 @@ class MachineStatistics:
     segments: tuple[SegmentStatistics, ...] = ()
     semaphore_sets: tuple[SemaphoreSetStatistics, ...] = ()
     message_queues: tuple[MessageQueueStatistics, ...] = ()
+    named_queues: tuple[NamedQueueStatistics, ...] = ()
     shared_names: tuple[tuple[str, str], ...] = ()
 
     def holders(self, file: int) -> list[tuple[int, int]]:

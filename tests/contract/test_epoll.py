@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from signal import SIGUSR1
 from typing import Any
 
 import anyio
 import pytest
 
 from asyncipc import posix
-from asyncipc.kernel.readiness import HUP, IN
+from asyncipc.events import Event, Failure, SystemCall
+from asyncipc.kernel.readiness import HUP, IN, OUT
 from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sockets.socket import AF_UNIX, SHUT_RD, SHUT_WR, SOCK_DGRAM, SOCK_NONBLOCK
 
 Run = Callable[..., Any]
 
@@ -195,6 +198,105 @@ def test_a_wait_on_an_epoll_in_an_epoll_ends_with_the_innermost_event(run: Run) 
         assert await posix.poll([(outer, IN)]) == [(outer, IN)]
         assert await posix.epoll_wait(inner, 8) == [(r, IN)]
         await posix.wait()
+
+    run(main)
+
+
+@pytest.mark.parametrize("timeout_s", [None, 0, 1])
+def test_a_wait_that_fails_is_told_and_runs_the_handlers_that_are_due(
+    run: Run, timeout_s: float | None
+) -> None:
+    told: list[object] = []
+
+    def observer(event: Event) -> None:
+        if isinstance(event, SystemCall) and event.call == "epoll_wait":
+            told.append(event.result)
+
+    async def main() -> None:
+        event = posix.eventfd(0)
+        epoll = posix.epoll_create1()
+        handled: list[int] = []
+        posix.signal(SIGUSR1, lambda number, _: handled.append(number))
+
+        async def interrupt() -> None:
+            posix.kill(posix.getppid(), SIGUSR1)
+
+        for fd, most in (99, 1), (epoll, 0), (event, 1):
+            posix.fork(interrupt)
+            await anyio.sleep(1)
+            assert not handled, "it handles in its calls"
+            with pytest.raises(OSError, match=r"Bad file|Invalid"):
+                await posix.epoll_wait(fd, most, timeout_s)
+            assert handled.pop() == SIGUSR1
+            await posix.wait()
+
+    run(main, observers=[observer])
+    assert told == [Failure("EBADF"), Failure("EINVAL"), Failure("EINVAL")]
+
+
+def test_an_epoll_that_a_handler_closes_before_the_call_acts_is_none(run: Run) -> None:
+    async def main() -> None:
+        epoll = posix.epoll_create1()
+        posix.signal(SIGUSR1, lambda *_: posix.close(epoll))
+
+        async def interrupt() -> None:
+            posix.kill(posix.getppid(), SIGUSR1)
+
+        posix.fork(interrupt)
+        await anyio.sleep(1)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            await posix.epoll_wait(epoll, 1, 5)
+        await posix.wait()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "shown"),
+    [
+        ("its own half is shut", errno.EPIPE, False),
+        ("it is too long", errno.EMSGSIZE, False),
+        ("the peer's half is shut", errno.EPIPE, True),
+        ("the peer is gone", errno.ECONNREFUSED, True),
+        ("nobody has the name", errno.ENOENT, True),
+        ("the named one hears another", errno.EPERM, True),
+        ("the named one is full", errno.EAGAIN, True),
+    ],
+)
+def test_a_datagram_that_goes_nowhere_is_an_edge_once_it_was_made(
+    run: Run, case: str, number: int, shown: bool
+) -> None:
+    """Measured: freeing the packet makes room (sock_wfree), and that is an event for EPOLLET."""
+
+    async def main() -> None:
+        a, b = posix.socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)
+        named, other = (posix.socket(AF_UNIX, SOCK_DGRAM) for _ in range(2))
+        posix.bind(named, "named")
+        posix.bind(other, "other")
+        name, size = "", 1
+        if case == "its own half is shut":
+            posix.shutdown(a, SHUT_WR)
+        elif case == "it is too long":
+            size = 10**7
+        elif case == "the peer's half is shut":
+            posix.shutdown(b, SHUT_RD)
+        elif case == "the peer is gone":
+            posix.close(b)
+        elif case == "nobody has the name":
+            name = "nobody"
+        elif case == "the named one hears another":
+            name = "named"
+            await posix.connect(named, "other")
+        else:
+            name = "named"
+            for _ in range(11):
+                await posix.sendto(a, b"", name)
+        epoll = watching(a, events=posix.EPOLLOUT | posix.EPOLLET)
+        await posix.epoll_wait(epoll, 1, 0)
+        with pytest.raises(OSError) as failure:
+            await (posix.sendto(a, bytes(size), name) if name else posix.send(a, bytes(size)))
+        assert failure.value.errno == number
+        assert await posix.epoll_wait(epoll, 1, 0) == ([(a, OUT)] if shown else [])
 
     run(main)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import stat
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -168,6 +170,37 @@ def test_a_directory_can_be_opened_but_not_read(run: Run) -> None:
     run(main)
 
 
+def test_lseek_looks_at_whence_before_it_looks_at_the_file(run: Run) -> None:
+    async def main() -> None:
+        process = posix.fork(posix.nanosleep, 10)
+        for fd in (posix.pipe()[0], posix.socket(AF_UNIX, SOCK_STREAM), posix.pidfd_open(process)):
+            for whence in range(5):
+                fails(errno.ESPIPE, posix.lseek, fd, 0, whence)
+            for whence in (-1, 5):
+                fails(errno.EINVAL, posix.lseek, fd, 0, whence)
+        for fd in (posix.eventfd(0), posix.epoll_create1()):
+            assert [posix.lseek(fd, 7, whence) for whence in range(5)] == [0] * 5
+            fails(errno.EINVAL, posix.lseek, fd, 0, 5)
+        posix.kill(process, SIGKILL)
+        await posix.wait()
+
+    run(main)
+
+
+def test_a_directory_has_an_offset_that_nothing_is_read_from(run: Run) -> None:
+    async def main() -> None:
+        posix.mkdir("d")
+        d = await posix.open("d", os.O_RDONLY)
+        steps = ((5, 0), (5, 1), (0, 1), (-3, 1), (2**63 - 1, 0), (-(2**63 - 1), 1))
+        assert [posix.lseek(d, *step) for step in steps] == [5, 10, 10, 7, 2**63 - 1, 0]
+        for offset, whence in (-1, 0), (-1, 1), (0, 2), (0, 3), (0, 4), (0, 5):
+            fails(errno.EINVAL, posix.lseek, d, offset, whence)
+        posix.lseek(d, 2**63 - 1)
+        fails(errno.EINVAL, posix.lseek, d, 1, os.SEEK_CUR)
+
+    run(main)
+
+
 # -- /proc
 
 
@@ -323,5 +356,28 @@ def test_a_vector_that_is_cancelled_or_killed_in_its_sleep_takes_nothing(run: Ru
         await posix.write(w, b"kept")
         assert await posix.read(r, 9) == b"kept"
         assert await posix.waitpid(pid) == (pid, SIGKILL)
+
+    run(main)
+
+
+def test_o_direct_is_for_pipes_and_for_files_that_were_opened(run: Run) -> None:
+    async def main() -> None:
+        opened = await posix.open("/dev/shm/f", os.O_CREAT | os.O_RDWR)
+        for fd in (*posix.pipe(), opened):
+            posix.fcntl(fd, posix.F_SETFL, posix.O_DIRECT)
+            assert posix.fcntl(fd, posix.F_GETFL) & posix.O_DIRECT
+        refusing = [
+            *posix.socketpair(),
+            posix.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            posix.eventfd(0),
+            posix.epoll_create1(),
+            posix.timerfd_create(time.CLOCK_MONOTONIC),
+            posix.memfd_create("m"),
+            await posix.open("/dev/shm", os.O_RDONLY),
+            posix.pidfd_open(posix.getpid()),
+        ]
+        for fd in refusing:
+            with pytest.raises(OSError, match="Invalid argument"):
+                posix.fcntl(fd, posix.F_SETFL, posix.O_DIRECT)
 
     run(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -119,3 +120,69 @@ def test_what_outlives_all_processes_is_told_unless_somebody_removes_it(
     assert (leak.pid, leak.what) == (0, what)
     assert re.fullmatch(r".*test_leaks\.py:\d+ in <lambda>", leak.where)
     assert leaks_of(run, careful) == ()
+
+
+def test_a_name_that_is_made_anew_is_told_with_its_new_line(run: Callable[..., Any]) -> None:
+    lines: list[int] = []
+
+    async def main() -> None:
+        for _ in range(2):
+            posix.close(posix.mq_open("/orders", posix.O_CREAT | posix.O_RDWR))
+            posix.mq_unlink("/orders")
+        frame = sys._getframe()
+        posix.close(posix.mq_open("/orders", posix.O_CREAT | posix.O_RDWR))
+        lines.append(frame.f_lineno - 1)
+
+    (leak,) = leaks_of(run, main)
+    assert leak.where.endswith(f"test_leaks.py:{lines[0]} in main")
+
+
+def test_what_was_closed_is_forgotten(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        for _ in range(500):
+            for fd in posix.pipe():
+                posix.close(fd)
+
+    leaks = Leaks()
+    run(main, observers=[leaks])
+    assert len(leaks._made) < 100
+    assert leaks.found() == ()
+
+
+def test_what_an_exec_leaves_open_is_meant(run: Callable[..., Any]) -> None:
+    async def other() -> None:
+        pass
+
+    async def main() -> None:
+        posix.set_inheritable(posix.socket(), True)
+        posix.execv(other)
+
+    assert leaks_of(run, main) == ()
+
+
+def test_a_second_run_begins_anew(run: Callable[..., Any]) -> None:
+    async def careless() -> None:
+        posix.socket()
+
+    async def careful() -> None:
+        posix.close(posix.socket())
+
+    leaks = Leaks()
+    run(careless, observers=[leaks])
+    assert len(leaks.found()) == 1
+    run(careful, observers=[leaks])
+    assert leaks.found() == ()
+
+
+def test_a_descriptor_that_was_received_is_the_receivers(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        here, there = posix.socketpair()
+        eventfd = posix.eventfd(0)
+        await posix.send_fds(here, [b"x"], [eventfd])
+        for fd in (eventfd, here):
+            posix.close(fd)
+        await posix.recv_fds(there, 1, 1)
+        posix.close(there)
+
+    (leak,) = leaks_of(run, main)
+    assert leak.call == "recvmsg"

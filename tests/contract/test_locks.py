@@ -311,6 +311,30 @@ def test_arguments_that_are_none(run: Run) -> None:
     run(main)
 
 
+def test_what_is_open_neither_to_read_nor_to_write_gets_no_lock(run: Run) -> None:
+    """Measured: access mode 3 may ask, and give up what it cannot have."""
+
+    async def main() -> None:
+        f = await posix.open("f", posix.O_CREAT | 3)
+        for operation in (posix.LOCK_SH, posix.LOCK_EX, posix.LOCK_EX | posix.LOCK_NB):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                await posix.flock(f, operation)
+        await posix.flock(f, posix.LOCK_UN)
+        for family in ("F", "F_OFD"):
+            ask, take, wait = (
+                getattr(posix, f"{family}_{name}") for name in ("GETLK", "SETLK", "SETLKW")
+            )
+            for kind in (posix.F_RDLCK, posix.F_WRLCK):
+                wanted, free = posix.FileLock(kind), posix.FileLock(posix.F_UNLCK)
+                for command in (take, wait):
+                    with pytest.raises(OSError, match="Bad file descriptor"):
+                        await posix.fcntl_lock(f, command, wanted)
+                assert await posix.fcntl_lock(f, ask, wanted) == free
+            assert await posix.fcntl_lock(f, take, free) == free
+
+    run(main)
+
+
 def test_an_upgrade_that_is_cancelled_has_lost_the_lock(run: Run) -> None:
     """flock(2): converting gives up the old lock first."""
 

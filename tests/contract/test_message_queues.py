@@ -37,7 +37,7 @@ def lines() -> MessageQueue:
 
 def nobody_waits() -> bool:
     found = lines()
-    return not list(found.senders) and not found.receivers.standing
+    return not found.senders and not found.receivers.standing
 
 
 async def receive_all(fd: int) -> list[bytes]:
@@ -163,12 +163,86 @@ def test_asyncio_cancels_it_after_it_was_released_and_nothing_is_lost(
         await asyncio.sleep(1)
         await wait.release(fd)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        if wait.result is None:
+            assert await task is None, "its message is in: too late"
+        else:
+            with pytest.raises(asyncio.CancelledError):
+                await task
         assert nobody_waits()
-        assert await receive_all(fd) == list(wait.left)
+        assert await receive_all(fd) == [b"x"]
 
     asyncipc.run(main, backend="asyncio")
+
+
+def test_a_receiver_that_is_cancelled_already_is_handed_nothing(run: Run) -> None:
+    async def main() -> None:
+        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 2, 16))
+        got = []
+
+        async def receive(scope: anyio.CancelScope) -> None:
+            with scope:
+                got.append(await posix.mq_receive(fd, 16))
+
+        async with anyio.create_task_group() as tasks:
+            scopes = [anyio.CancelScope() for _ in range(2)]
+            for scope in scopes:
+                tasks.start_soon(receive, scope)
+                await anyio.sleep(1)
+            scopes[0].cancel()
+            at_once(posix.mq_send(fd, b"1"))
+            assert posix.mq_getattr(fd).mq_curmsgs == 0, "the second has it"
+            at_once(posix.mq_send(fd, b"2"))
+            assert posix.mq_getattr(fd).mq_curmsgs == 1
+            at_once(posix.mq_send(fd, b"3"))
+            with pytest.raises(BlockingIOError):
+                posix.mq_setattr(fd, os.O_NONBLOCK)
+                at_once(posix.mq_send(fd, b"4"))
+        assert got == [(b"1", 0)]
+        assert await receive_all(fd) == [b"2", b"3"]
+
+    run(main, quantum=32)
+
+
+def test_the_message_of_a_sleeping_sender_is_there_when_a_receive_has_returned(run: Run) -> None:
+    async def main() -> None:
+        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
+        data = bytearray(b"old")
+        await posix.mq_send(fd, b"full")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(posix.mq_send, fd, data)
+            await anyio.sleep(1)
+            data[:] = b"newer, and longer"
+            at_once(posix.mq_receive(fd, 16))
+            assert posix.mq_getattr(fd).mq_curmsgs == 1
+            posix.mq_setattr(fd, os.O_NONBLOCK)
+            assert await posix.mq_receive(fd, 16) == (b"old", 0), "as it was at the call"
+        assert nobody_waits()
+
+    run(main, quantum=32)
+
+
+def test_a_sender_that_is_cancelled_already_lets_the_next_in(run: Run) -> None:
+    async def main() -> None:
+        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
+        await posix.mq_send(fd, b"full")
+
+        async def send(data: bytes, scope: anyio.CancelScope) -> None:
+            with scope:
+                await posix.mq_send(fd, data)
+
+        async with anyio.create_task_group() as tasks:
+            scopes = [anyio.CancelScope() for _ in range(2)]
+            for number, scope in enumerate(scopes):
+                tasks.start_soon(send, b"%d" % number, scope)
+                await anyio.sleep(1)
+            scopes[0].cancel()
+            at_once(posix.mq_receive(fd, 16))
+            scopes[1].cancel()
+        assert scopes[0].cancelled_caught
+        assert not scopes[1].cancelled_caught, "too late"
+        assert await receive_all(fd) == [b"1"]
+
+    run(main, quantum=32)
 
 
 @each_wait
@@ -268,6 +342,59 @@ def test_a_stopped_sleeper_has_left_the_line_and_goes_on_when_continued(
         assert await posix.waitpid(pid) == (pid, 0)
 
     run(main)
+
+
+def at_once(call: Any) -> None:
+    """Have a call take effect before anybody else runs."""
+    with pytest.raises(StopIteration):
+        call.send(None)
+
+
+@each_wait
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_nothing_is_lost_in_the_instant_of_a_stop(run: Run, wait: Any, stopped_first: bool) -> None:
+    async def child() -> None:
+        assert await wait.call(posix.mq_open("/q", os.O_RDWR)) == wait.result
+
+    async def main() -> None:
+        fd = await wait.prepare()
+        pid = posix.fork(child)
+        await anyio.sleep(1)
+        if not stopped_first:
+            at_once(wait.release(fd))
+        posix.kill(pid, SIGSTOP)
+        if stopped_first:
+            at_once(wait.release(fd))
+        await anyio.sleep(1)
+        assert nobody_waits()
+        posix.kill(pid, SIGCONT)
+        assert await posix.waitpid(pid) == (pid, 0)
+        assert len(lines()) == (wait.result is None)
+
+    run(main, quantum=32)
+
+
+def test_what_a_stopped_receiver_was_handed_is_for_others_and_told(run: Run) -> None:
+    async def child() -> None:
+        assert await posix.mq_receive(posix.mq_open("/q", os.O_RDWR), 16) == (b"second", 0)
+
+    async def main() -> None:
+        fd = queue()
+        told = []
+        posix.signal(SIGTERM, lambda *_: told.append("told"))
+        posix.mq_notify(fd, posix.SignalEvent(SIGTERM))
+        pid = posix.fork(child)
+        await anyio.sleep(1)
+        posix.kill(pid, SIGSTOP)
+        at_once(posix.mq_send(fd, b"first"))
+        await anyio.sleep(1)
+        assert await posix.mq_receive(fd, 16) == (b"first", 0)
+        assert told == ["told"]
+        posix.kill(pid, SIGCONT)
+        await posix.mq_send(fd, b"second")
+        assert await posix.waitpid(pid) == (pid, 0)
+
+    run(main, quantum=32)
 
 
 @each_wait
@@ -501,3 +628,30 @@ def test_a_deadlock_report_names_queue_and_call(run: Run) -> None:
         run(main)
     assert "mq_timedreceive(3, 16)" in str(caught.value)
     assert "/q" in str(caught.value)
+
+
+def test_a_queue_takes_no_o_async_and_refuses_o_direct(run: Run) -> None:
+    async def main() -> None:
+        fd = queue()
+        posix.fcntl(fd, posix.F_SETFL, posix.O_ASYNC | posix.O_APPEND)
+        assert posix.fcntl(fd, posix.F_GETFL) == os.O_RDWR | os.O_APPEND
+        with pytest.raises(OSError, match="Invalid argument"):
+            posix.fcntl(fd, posix.F_SETFL, posix.O_DIRECT)
+        assert posix.fcntl(fd, posix.F_GETFL) == os.O_RDWR | os.O_APPEND
+
+    run(main)
+
+
+def test_lseek_finds_data_up_to_the_size_and_the_hole_behind(run: Run) -> None:
+    async def main() -> None:
+        fd = queue()
+        assert posix.lseek(fd, 40, posix.SEEK_DATA) == 40
+        assert [posix.lseek(fd, at, posix.SEEK_HOLE) for at in (-1, 0, 79)] == [80] * 3
+        for whence in (posix.SEEK_DATA, posix.SEEK_HOLE):
+            with pytest.raises(OSError, match="No such device or address"):
+                posix.lseek(fd, 80, whence)
+        with pytest.raises(OSError, match="Invalid argument"):
+            posix.lseek(fd, -1, posix.SEEK_DATA)
+        assert posix.lseek(fd, 0, posix.SEEK_CUR) == 80
+
+    run(main)

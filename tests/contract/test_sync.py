@@ -8,6 +8,7 @@ handlers: nothing that was given is lost, and nothing stays locked by who did no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Awaitable, Callable
 from signal import SIGCONT, SIGSTOP, SIGUSR1
@@ -149,8 +150,7 @@ def nobody_sleeps() -> None:
     assert not current().sleepers
     assert len(kernel.futexes) == 0
     for found in kernel.semaphore_sets.known:
-        assert not found.sleepers()
-        assert found.turn is None
+        assert not found.pending.all()
 
 
 # -- cancelled
@@ -414,6 +414,67 @@ def test_what_a_stop_does_to_a_sleeper(run: Run, make: Callable[[], Case], seen:
     assert interrupted(run, make, 0, stop=True) == seen
 
 
+def got_or_left(case: Case) -> Callable[[], Awaitable[None]]:
+    """A program that makes the call: its exit status is 1 if a stop has ended that."""
+
+    async def program() -> None:
+        try:
+            await case.call()
+        except InterruptedError:
+            posix._exit(1)
+
+    return program
+
+
+@each_call
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_what_is_given_in_the_instant_of_a_stop_is_had_or_is_there(
+    run: Run, make: Callable[[], Case], stopped_first: bool
+) -> None:
+    async def main() -> None:
+        case = make()
+        pid = posix.fork(got_or_left(case))
+        await anyio.sleep(1)
+        if not stopped_first:
+            case.give()
+        posix.kill(pid, SIGSTOP)
+        if stopped_first:
+            case.give()
+        await anyio.sleep(1)
+        posix.kill(pid, SIGCONT)
+        _, status = await posix.waitpid(pid)
+        got = status == 0
+        assert got or make in (semop, semop_for_zero, semop_with_undo, semtimedop)
+        nobody_sleeps()
+        given_back = make in (semop_with_undo, robust_mutex_lock)  # by its end
+        assert case.spare() is not (got and not given_back) or "futex" in make.__name__
+
+    run(main)
+
+
+@pytest.mark.parametrize("make", OWNED_BY_NOBODY, ids=lambda make: make.__name__)
+def test_of_two_processes_one_gets_what_is_given_in_the_instant_of_a_stop(
+    run: Run, make: Callable[[], Case]
+) -> None:
+    async def main() -> None:
+        case = make()
+        first = posix.fork(got_or_left(case))
+        await anyio.sleep(1)
+        second = posix.fork(got_or_left(case))
+        await anyio.sleep(1)
+        posix.kill(first, SIGSTOP)
+        case.give()
+        await anyio.sleep(1)
+        posix.kill(first, SIGCONT)
+        await anyio.sleep(1)
+        case.give()  # were the other lost, somebody would sleep for ever
+        await posix.waitpid(first)
+        await posix.waitpid(second)
+        nobody_sleeps()
+
+    run(main)
+
+
 # -- owners that die
 
 
@@ -564,6 +625,99 @@ def test_a_cancelled_wait_has_the_mutex_again_before_it_raises(run: Run) -> None
     assert run(main) == 10
 
 
+async def hold(shared: Shared, signals: bool) -> None:
+    """Have the mutex from second 1 to second 9, and signal or not."""
+    await anyio.sleep(1)
+    await posix.pthread_mutex_lock(shared.mutex)
+    if signals:
+        shared.signal()
+    await anyio.sleep(8)
+    posix.pthread_mutex_unlock(shared.mutex)
+
+
+@pytest.mark.parametrize("signals", [False, True])
+def test_nothing_cancels_who_locks_again_after_its_time(run: Run, signals: bool) -> None:
+    async def main() -> None:
+        shared = Shared()
+        woken = []
+
+        async def wait(timeout_s: float | None) -> None:
+            await shared.wait(timeout_s)
+            woken.append(timeout_s)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(hold, shared, signals)
+            group.start_soon(wait, None)
+            group.start_soon(anyio.sleep, 6)
+            with anyio.move_on_after(5), contextlib.suppress(TimeoutError):
+                await anyio.sleep(0.5)
+                await wait(3)
+            assert anyio.current_time() == 9
+            shared.signal()
+        assert woken == [None] or signals
+        nobody_sleeps()
+
+    run(main)
+
+
+@pytest.mark.parametrize("signals", [False, True])
+def test_asyncio_cancels_who_locks_again_and_the_signal_wakes_another(
+    leftovers: object, signals: bool
+) -> None:
+    async def main() -> None:
+        shared = Shared()
+        first = asyncio.ensure_future(shared.wait(3))
+        await asyncio.sleep(0.5)
+        second = asyncio.ensure_future(shared.wait())
+        holder = asyncio.ensure_future(hold(shared, signals))
+        await asyncio.sleep(5)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert anyio.current_time() == 9.5
+        await holder
+        await asyncio.sleep(1)
+        assert second.done() is signals
+        shared.signal()
+        await second
+        nobody_sleeps()
+        assert not shared.mutex.kernel.is_locked()
+
+    asyncipc.run(main, backend="asyncio")
+
+
+@pytest.mark.parametrize("timeout_s", [None, 2])
+def test_a_waiter_that_succeeds_a_dead_owner_is_one_user(run: Run, timeout_s: float | None) -> None:
+    """Measured with glibc."""
+
+    async def main() -> None:
+        memory = posix.mmap(-1, 4096)
+        mutex = posix.pthread_mutex_init(memory, robust=True)
+        condition = posix.pthread_cond_init(memory, 64)
+
+        async def die() -> None:
+            await anyio.sleep(1)
+            await posix.pthread_mutex_lock(mutex)
+            await anyio.sleep(3)
+            posix.pthread_cond_signal(condition)
+
+        pid = posix.fork(die)
+        await posix.pthread_mutex_lock(mutex)
+        with pytest.raises(OSError) as caught:
+            if timeout_s is None:
+                await posix.pthread_cond_wait(condition, mutex)
+            else:
+                await posix.pthread_cond_timedwait(condition, mutex, timeout_s)
+        assert caught.value.errno == errno.EOWNERDEAD
+        assert mutex.kernel.fields().users == 1
+        posix.pthread_mutex_consistent(mutex)
+        posix.pthread_mutex_unlock(mutex)
+        assert mutex.kernel.fields().users == 0
+        await posix.waitpid(pid)
+
+    run(main)
+
+
 def test_a_wait_in_a_cancelled_scope_keeps_the_mutex(run: Run) -> None:
     async def main() -> None:
         shared = Shared()
@@ -618,6 +772,28 @@ def test_asyncio_cancels_a_wait_and_it_has_the_mutex_again(leftovers: object) ->
             assert not shared.mutex.kernel.is_locked()
 
     asyncipc.run(main, backend="asyncio")
+
+
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_a_signal_in_the_instant_of_a_stop_is_not_lost(run: Run, stopped_first: bool) -> None:
+    async def main() -> None:
+        shared = Shared()
+        first = posix.fork(shared.wait)
+        await anyio.sleep(1)
+        second = posix.fork(shared.wait)
+        await anyio.sleep(1)
+        acts = [lambda: posix.kill(first, SIGSTOP), shared.signal]
+        for act in acts if stopped_first else acts[::-1]:
+            act()
+        await anyio.sleep(1)
+        posix.kill(first, SIGCONT)
+        await anyio.sleep(1)
+        shared.signal()
+        for pid in (first, second):
+            assert await posix.waitpid(pid) == (pid, 0)
+        nobody_sleeps()
+
+    run(main)
 
 
 def test_a_time_limit_ends_the_wait_with_the_mutex_locked(run: Run) -> None:

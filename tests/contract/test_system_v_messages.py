@@ -29,12 +29,12 @@ def queue() -> int:
 
 def lines(msqid: int) -> TypedQueue:
     """The kernel's side of the queue."""
-    return current().simulation.kernel.system_v_messages.identifiers[msqid]
+    return current().simulation.kernel.system_v_messages[msqid]
 
 
 def nobody_waits(msqid: int) -> bool:
     found = lines(msqid)
-    return not found.senders._sleepers and not found.receivers.standing
+    return not found.senders and not found.receivers.standing
 
 
 async def receive_all(msqid: int) -> list[bytes]:
@@ -237,6 +237,37 @@ def test_a_stopped_sleeper_goes_on_when_continued(run: Run, wait: Any) -> None:
     run(main)
 
 
+def at_once(call: Any) -> None:
+    """Have a call take effect before anybody else runs."""
+    with pytest.raises(StopIteration):
+        call.send(None)
+
+
+@each_wait
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_nothing_is_lost_in_the_instant_of_a_stop(run: Run, wait: Any, stopped_first: bool) -> None:
+    async def child() -> None:
+        assert await wait.call(posix.msgget(KEY, 0)) == wait.result
+
+    async def main() -> None:
+        msqid = await wait.prepare()
+        pid = posix.fork(child)
+        await anyio.sleep(1)
+        if not stopped_first:
+            at_once(wait.release(msqid))
+        posix.kill(pid, SIGSTOP)
+        if stopped_first:
+            at_once(wait.release(msqid))
+        await anyio.sleep(1)
+        assert nobody_waits(msqid)
+        posix.kill(pid, SIGCONT)
+        assert await posix.waitpid(pid) == (pid, 0)
+        had = [b"other"] if wait is Receiving else [FULL, b"x"]
+        assert await receive_all(msqid) == had
+
+    run(main, quantum=32)
+
+
 @each_wait
 def test_removal_ends_it_with_eidrm_and_the_next_call_is_einval(run: Run, wait: Any) -> None:
     async def child() -> None:
@@ -332,6 +363,33 @@ def test_messages_outlive_their_senders(run: Run) -> None:
         assert await posix.msgrcv(msqid, 16) == (1, b"left")
 
     run(main)
+
+
+def test_a_receiver_that_is_cancelled_already_is_handed_nothing(run: Run) -> None:
+    async def main() -> None:
+        msqid = queue()
+        got = []
+
+        async def receive(number: int, scope: anyio.CancelScope) -> None:
+            with scope:
+                got.append((number, await posix.msgrcv(msqid, 16)))
+
+        async with anyio.create_task_group() as tasks:
+            scopes = [anyio.CancelScope() for _ in range(3)]
+            for number, scope in enumerate(scopes):
+                tasks.start_soon(receive, number, scope)
+                await anyio.sleep(1)
+            scopes[0].cancel()
+            for data in (b"a", b"b", b"c"):
+                with pytest.raises(StopIteration):  # at once, before they run
+                    posix.msgsnd(msqid, 1, data).send(None)
+            status = posix.msgctl(msqid, posix.IPC_STAT)
+            assert status is not None
+            assert status.msg_qnum == 1
+        assert sorted(got) == [(1, (1, b"a")), (2, (1, b"b"))]
+        assert await receive_all(msqid) == [b"c"]
+
+    run(main, quantum=32)
 
 
 def test_ipc_set_changes_the_limit_and_lets_in_who_fits(run: Run) -> None:

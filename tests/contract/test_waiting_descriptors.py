@@ -253,6 +253,35 @@ def test_a_child_reads_its_own_signals_from_a_signalfd_that_it_inherits(run: Run
     run(main)
 
 
+def test_a_signalfd_in_an_epoll_tells_whoever_added_it_though_a_child_modifies_it(run: Run) -> None:
+    """Measured: EPOLL_CTL_MOD watches nobody anew."""
+
+    async def main() -> None:
+        posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1])
+        signals = posix.signalfd(-1, [SIGUSR1])
+        epoll = posix.epoll_create1()
+        posix.epoll_ctl(epoll, posix.EPOLL_CTL_ADD, signals, IN)
+
+        async def modify() -> None:
+            posix.epoll_ctl(epoll, posix.EPOLL_CTL_MOD, signals, IN)
+            await anyio.sleep(5)
+
+        async def send() -> None:
+            await anyio.sleep(1)
+            posix.kill(posix.getppid(), SIGUSR1)
+
+        start = anyio.current_time()
+        posix.fork(modify)
+        posix.fork(send)
+        await anyio.sleep(0.5)
+        assert await posix.epoll_wait(epoll, 1, 60) == [(signals, IN)]
+        assert anyio.current_time() - start == pytest.approx(1)
+        for _ in range(2):
+            await posix.wait()
+
+    run(main)
+
+
 def test_a_cancelled_or_killed_reader_of_a_signalfd_takes_no_signal(run: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1])
@@ -315,6 +344,43 @@ def test_a_timerfd_keeps_the_machines_time(run: Run) -> None:
         await anyio.sleep(1.75)
         assert int.from_bytes(await posix.read(timer, 8), "little") == 3
         assert posix.timerfd_settime(timer) == (pytest.approx(0.25), 0.5)
+
+    run(main)
+
+
+@pytest.mark.parametrize("seconds", [1e30, -1e30, 2**63 / 1e9, float("inf"), float("nan")])
+def test_a_time_of_more_than_64_bits_is_an_overflow(run: Run, seconds: float) -> None:
+    """As os.timerfd_settime of Python 3.13 says, of what is no number too."""
+
+    async def main() -> None:
+        timer = posix.timerfd_create(posix.CLOCK_MONOTONIC)
+        for times in ({"initial": seconds}, {"initial": 1.0, "interval": seconds}):
+            with pytest.raises(OverflowError):
+                posix.timerfd_settime(timer, **times)
+        assert posix.timerfd_gettime(timer) == (0.0, 0.0)
+
+    run(main)
+
+
+def test_the_longest_time_is_the_last_nanosecond_of_the_clock(run: Run) -> None:
+    async def main() -> None:
+        await anyio.sleep(1)
+        timer = posix.timerfd_create(posix.CLOCK_MONOTONIC)
+        for ns in (2**63, -(2**63) - 1):
+            with pytest.raises(OverflowError):
+                posix.timerfd_settime_ns(timer, initial=ns)
+            with pytest.raises(OverflowError):
+                posix.timerfd_settime_ns(timer, initial=1, interval=ns)
+        most = 2**63 - 1
+        for flags in (0, posix.TFD_TIMER_ABSTIME):
+            posix.timerfd_settime_ns(timer, flags=flags, initial=most, interval=most)
+            assert posix.timerfd_gettime_ns(timer) == (most - 10**9, most)
+        posix.timerfd_settime_ns(timer, initial=1, interval=most)
+        assert await posix.read(timer, 8) == (1).to_bytes(8, "little")
+        assert posix.timerfd_gettime_ns(timer) == (most - 10**9 - 1, most)
+        for seconds in (-1.0, -1e-10):
+            with pytest.raises(OSError, match="Invalid argument"):
+                posix.timerfd_settime(timer, initial=seconds)
 
     run(main)
 

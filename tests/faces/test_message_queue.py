@@ -153,3 +153,20 @@ def test_one_that_is_dropped_unclosed_warns_with_the_place_of_its_making(run: Ru
         posix.mq_unlink("/q")
 
     run(main)
+
+
+def test_a_channel_that_is_closed_once_its_message_is_in_has_sent_it(run: Run) -> None:
+    async def main() -> None:
+        channel = open_message_queue("/q", create=True, maxmsg=1)
+        other = open_message_queue("/q")
+        await channel.send(b"full")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(channel.send, b"late")
+            await anyio.sleep(1)
+            for call in (other.receive(), channel.aclose()):
+                with pytest.raises(StopIteration):  # at once, before the sender runs
+                    call.send(None)
+        assert await other.receive() == b"late"
+        await closing(other)
+
+    run(main, quantum=32)

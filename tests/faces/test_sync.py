@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from signal import SIGUSR1
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from signal import SIGUSR1, SIGUSR2
 from typing import Any
 
 import anyio
@@ -12,6 +13,7 @@ import pytest
 
 from asyncipc import posix
 from asyncipc.faces.condition import Condition
+from asyncipc.faces.file_lock import lock_file
 from asyncipc.faces.mutex import Mutex
 from asyncipc.faces.semaphore import Semaphore, open_semaphore, unlink_semaphore
 from asyncipc.faces.shared_memory import SharedMemory
@@ -60,7 +62,7 @@ def test_a_semaphore_in_memory_counts_for_all_who_map_it(run: Run) -> None:
         semaphore.release()
         await posix.wait()
         assert memory[0] == 7
-        with pytest.raises(BlockingIOError):
+        with pytest.raises(anyio.WouldBlock):
             semaphore.acquire_nowait()
         semaphore.release()
         semaphore.acquire_nowait()
@@ -146,6 +148,13 @@ def test_a_mutex_says_who_may_do_what(run: Run) -> None:
             mutex.release()
         mutex.acquire_nowait()
         assert mutex.locked()
+
+        async def child() -> None:
+            with pytest.raises(anyio.WouldBlock):
+                mutex.acquire_nowait()
+
+        pid = posix.fork(child)
+        assert await posix.waitpid(pid) == (pid, 0)
         with pytest.raises(OSError) as caught:
             await mutex.acquire()
         assert caught.value.errno == errno.EDEADLK
@@ -183,12 +192,157 @@ def test_after_a_dead_owner_the_data_can_be_mended(run: Run) -> None:
     run(main)
 
 
+def test_a_dead_owner_s_mutex_is_nobody_s_unless_it_is_mended(run: Run) -> None:
+    async def main() -> None:
+        memory = posix.mmap(-1, 4096)
+        mutex = Mutex.create(memory, 64)
+
+        async def die() -> None:
+            await mutex.acquire()
+            memory[0] = 1
+
+        def fail() -> None:
+            assert mutex.locked()
+            raise ValueError
+
+        def mend() -> None:
+            memory[1] = memory[0]
+
+        await posix.waitpid(posix.fork(die))
+        for _ in range(2):
+            with pytest.raises(OSError) as caught:
+                async with mutex:
+                    pytest.fail("the data are not consistent")
+            assert caught.value.errno == errno.EOWNERDEAD
+            assert not mutex.locked()
+        with pytest.raises(ValueError):
+            async with mutex.recovering(fail):
+                pytest.fail("the data are not mended")
+        assert not mutex.locked()
+        for repair in (mend, fail):
+            async with mutex.recovering(repair) as locked:
+                assert locked is mutex
+                assert mutex.locked()
+                assert memory[:2] == b"\1\1"
+            assert not mutex.locked()
+        async with mutex:
+            with pytest.raises(OSError) as caught:
+                async with mutex:
+                    pytest.fail("it is one's own")
+            assert caught.value.errno == errno.EDEADLK
+            assert mutex.locked()
+
+    run(main)
+
+
+class Boom(TimeoutError):
+    """What a handler raises; an OSError, as those of alarm clocks often are."""
+
+
+def boom(*_: object) -> None:
+    raise Boom
+
+
+Lock = tuple[Callable[[], Any], Callable[[], Any]]
+"""A context in which something is held, and whether it is free."""
+
+
+async def semaphore() -> Lock:
+    made = Semaphore.create(posix.mmap(-1, 4096))
+
+    async def is_free() -> bool:
+        return made.value == 1
+
+    return lambda: made, is_free
+
+
+async def mutex() -> Lock:
+    made = Mutex.create(posix.mmap(-1, 4096))
+
+    async def is_free() -> bool:
+        return not made.locked()
+
+    return lambda: made, is_free
+
+
+async def descriptor() -> Lock:
+    async def opened() -> int:
+        return await posix.open("/tmp/lock", posix.O_RDWR | posix.O_CREAT)
+
+    @asynccontextmanager
+    async def held() -> AsyncIterator[None]:
+        async with lock_file(await opened()):  # which stays open
+            yield
+
+    async def is_free() -> bool:
+        fd = await opened()
+        try:
+            await posix.flock(fd, posix.LOCK_EX | posix.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            posix.close(fd)
+        return True
+
+    return held, is_free
+
+
+each_lock = pytest.mark.parametrize("make", [semaphore, mutex, descriptor])
+
+
+@each_lock
+def test_handlers_that_raise_prevent_no_release(run: Run, make: Callable[[], Any]) -> None:
+    async def main() -> None:
+        held, is_free = await make()
+        for signal in (SIGUSR1, SIGUSR2):
+            posix.signal(signal, boom)
+        pid = posix.getpid()
+
+        async def interrupt() -> None:
+            for signal in (SIGUSR1, SIGUSR2):
+                posix.kill(pid, signal)
+
+        with pytest.raises(Boom):
+            async with held():
+                posix.fork(interrupt)
+                await anyio.sleep(1)  # the next call handles it
+        assert await is_free()
+        await posix.wait()
+
+    run(main)
+
+
+@each_lock
+def test_what_a_handler_raises_as_it_is_acquired_leaves_it_free(
+    run: Run, make: Callable[[], Any]
+) -> None:
+    async def main() -> None:
+        held, is_free = await make()
+
+        async def child() -> None:
+            posix.signal(SIGUSR1, boom)
+            with pytest.raises(Boom):
+                async with held():
+                    posix._exit(1)
+            posix._exit(0 if await is_free() else 2)
+
+        holding = held()
+        await holding.__aenter__()
+        pid = posix.fork(child)
+        await anyio.sleep(1)
+        await holding.__aexit__(None, None, None)
+        posix.kill(pid, SIGUSR1)
+        assert await posix.waitpid(pid) == (pid, 0)
+
+    run(main)
+
+
 def test_a_condition_hands_items_from_one_process_to_another(run: Run) -> None:
     async def main() -> list[int]:
         memory = posix.mmap(-1, 4096)
         mutex = Mutex.create(memory, 64)
-        filled = Condition.create(memory, 128, mutex)
-        emptied = Condition.create(memory, 192, mutex)
+        filled = Condition.create(memory, 128, mutex=mutex)
+        emptied = Condition.create(memory, 192, mutex=mutex)
         taken: list[int] = []
 
         async def consume() -> None:

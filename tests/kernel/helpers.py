@@ -18,6 +18,9 @@ class Asleep:
     def wake(self) -> None:
         self.wakes += 1
 
+    def is_asleep(self) -> bool:
+        return not self.wakes
+
     def serve(self) -> None:
         """It tries by itself."""
 

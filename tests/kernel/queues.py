@@ -16,6 +16,7 @@ class Served:
         self.verb = verb
         self.prompt = prompt
         self.wakes = 0
+        self.on_its_way = False
         self.refusal: WouldBlock | None = None
         self.result: object = None
         self.attempt()
@@ -27,6 +28,7 @@ class Served:
     def attempt(self) -> bool:
         """Try; if refused, stand in line.  Is it over?"""
         former = self.refusal
+        self.on_its_way = False
         if former is not None:
             former.line.try_again(self)
         try:
@@ -45,16 +47,23 @@ class Served:
             former.line.leave(self)
         return True
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
+        """Its task runs, cancelled: had the call done anything before?"""
         assert self.refusal is not None
         self.refusal.line.leave(self)
         self.refusal = None
+        progress: Callable[[], object] = getattr(self.verb, "progress", lambda: None)
+        return progress() is not None
+
+    def is_asleep(self) -> bool:
+        return self.asleep and not self.on_its_way
 
     def wake(self) -> None:
         self.wakes += 1
+        self.on_its_way = True
 
     def serve(self) -> bool | None:
-        if not self.prompt:
+        if not self.prompt or not self.is_asleep():
             return None
         try:
             result = self.verb()

@@ -42,6 +42,9 @@ class Caller:
 
     # -- as a waiter
 
+    def is_asleep(self) -> bool:
+        return self.serving and self.asleep and not self.awake
+
     def serve(self) -> bool | None:
         if not self.serving or self.awake:
             return None

@@ -97,7 +97,8 @@ class Model:
             parcel = node.queue[0] if peek else node.queue.pop(0)
             return parcel.data[:size], parcel.nodes
         data, place = b"", 0
-        while size and place < len(node.queue):
+        # One that only peeks looks on for descriptors (unix_stream_read_generic).
+        while (size or peek) and place < len(node.queue):
             parcel = node.queue[place]
             part, nodes = parcel.data[:size], parcel.nodes
             data += part

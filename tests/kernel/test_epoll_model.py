@@ -267,5 +267,5 @@ def test_the_model_sees(
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
             EpollMachine,
-            settings=settings(max_examples=300, stateful_step_count=60, phases=[Phase.generate]),
+            settings=settings(max_examples=3000, stateful_step_count=60, phases=[Phase.generate]),
         )

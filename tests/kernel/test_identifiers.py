@@ -18,6 +18,7 @@ from asyncipc.kernel.sysv.identifiers import (
 from tests.kernel.helpers import failure
 
 MODE = 0o600
+TIMERS = Kernel().timers
 
 
 class Machine:
@@ -29,12 +30,21 @@ class Machine:
         return self.get_as(self.root, key, flags)
 
     def get_as(self, process: Process, key: int, flags: int) -> Identified:
-        return self.all.get(process, key, flags, lambda: Identified(key, flags, process))
+        return self.all.get(process, key, flags, lambda: Identified(key, flags, process, TIMERS))
 
     def stranger(self, uid: int = 1000, gid: int = 1000) -> Process:
         process = Kernel().init
         process.uid, process.gid = uid, gid
         return process
+
+
+@pytest.mark.parametrize(("uid", "gid"), [(-1, 0), (0, -1), (2**32 - 1, 0)])
+def test_nobody_can_be_made_the_owner(uid: int, gid: int) -> None:
+    made = Machine().get()
+    assert failure(made.change, uid, gid, 0o777) == "EINVAL"
+    assert (made.uid, made.gid, made.mode) == (0, 0, MODE)
+    made.change(-2, 5, 0o777)
+    assert (made.uid, made.gid, made.mode) == (2**32 - 2, 5, 0o777)
 
 
 @pytest.fixture
@@ -168,7 +178,7 @@ def test_what_was_there_is_checked_after_eexist_and_before_eacces(machine: Machi
 
     def get(flags: int) -> Identified:
         return machine.all.get(
-            stranger, 7, flags, lambda: Identified(7, flags, stranger), check=check
+            stranger, 7, flags, lambda: Identified(7, flags, stranger, TIMERS), check=check
         )
 
     assert failure(get, IPC_CREAT | IPC_EXCL) == "EEXIST"

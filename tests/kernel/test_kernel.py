@@ -378,6 +378,62 @@ def test_news_that_has_passed_is_not_told(kernel: Kernel, parent: Process) -> No
     assert failure(kernel.waitpid, parent, -1, WUNTRACED) == "ECHILD"
 
 
+def test_a_parent_that_waits_by_number_forgets_whom_it_has_reaped(
+    kernel: Kernel, parent: Process
+) -> None:
+    eldest = kernel.fork(parent, "eldest")  # no news of the others is ever the oldest
+    kernel.signal(eldest, SIGSTOP)
+    for _ in range(200):
+        child = kernel.fork(parent, "child")
+        kernel.end(child, 0)
+        assert kernel.waitpid(parent, child.pid, 0) == (child.pid, 0)
+    assert parent.newsworthy is not None
+    assert len(parent.newsworthy) < 20
+    assert kernel.waitpid(parent, -1, WUNTRACED) == (eldest.pid, SIGSTOP << 8 | 0x7F)
+
+
+def test_children_that_end_together_are_forgotten_as_each_is_waited_for() -> None:
+    kernel = Kernel(processes_max=300)
+    parent = kernel.first_process("parent", Console(kernel, lambda data: None))
+    children = [kernel.fork(parent, "child") for _ in range(200)]
+    for child in children:
+        kernel.end(child, 0)
+    for child in reversed(children):
+        assert kernel.waitpid(parent, child.pid, 0) == (child.pid, 0)
+    assert parent.newsworthy is not None
+    assert len(parent.newsworthy) < 20
+
+
+def test_a_child_that_stops_and_goes_on_is_news_of_one(kernel: Kernel, parent: Process) -> None:
+    child = kernel.fork(parent, "child")
+    for _ in range(200):
+        kernel.signal(child, SIGSTOP)
+        kernel.signal(child, SIGCONT)
+    assert parent.newsworthy is not None
+    assert len(parent.newsworthy) < 20
+    assert kernel.waitpid(parent, -1, WCONTINUED) == (child.pid, CONTINUED_STATUS)
+    assert kernel.waitpid(parent, -1, WCONTINUED | WNOHANG) == (0, 0)
+
+
+def test_init_keeps_no_news_of_those_whom_it_reaps(kernel: Kernel, parent: Process) -> None:
+    child = kernel.fork(parent, "child")
+    orphan = kernel.fork(child, "orphan")
+    kernel.end(child, 0)
+    kernel.end(orphan, 0)
+    assert not kernel.init.newsworthy
+
+
+def test_who_adopts_a_stopped_child_can_still_be_told(kernel: Kernel, parent: Process) -> None:
+    parent.subreaper = True
+    child = kernel.fork(parent, "child")
+    orphan = kernel.fork(child, "orphan")
+    orphan.session = orphan.group = orphan.pid  # so nobody hangs it up
+    kernel.signal(orphan, SIGSTOP)
+    kernel.end(child, 0)
+    assert kernel.waitpid(parent, child.pid, 0) == (child.pid, 0)
+    assert kernel.waitpid(parent, -1, WUNTRACED) == (orphan.pid, SIGSTOP << 8 | 0x7F)
+
+
 def test_a_number_that_is_still_a_group_or_a_session_is_given_to_no_process(
     kernel: Kernel, parent: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:

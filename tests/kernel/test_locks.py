@@ -56,7 +56,7 @@ class Machine:
         return RecordLock(self.kernel.locks, process, entry, command, asked)
 
     def held(self) -> list[tuple[int, int, int]]:
-        return [(lock.kind, lock.start, lock.end) for _, lock, waits in self.kernel.locks]
+        return [(lock.kind, lock.start, lock.end) for _, _, lock, waits in self.kernel.locks]
 
 
 @pytest.fixture
@@ -296,5 +296,5 @@ def test_statistics_list_who_waits_behind_whom(machine: Machine) -> None:
     machine.flock(entries[0], LOCK_EX)()
     for entry in entries[1:]:
         sleep_in(machine.flock(entry, LOCK_EX))
-    found = [(lock.owner, waits) for _, lock, waits in machine.kernel.locks]
+    found = [(lock.owner, waits) for _, _, lock, waits in machine.kernel.locks]
     assert found == [(entry.file, bool(number)) for number, entry in enumerate(entries)]

@@ -107,6 +107,9 @@ class Call:
             self.woken = True
             self.machine.woken.append(self)
 
+    def is_asleep(self) -> bool:
+        return not self.woken
+
     def serve(self) -> bool | None:
         if not self.machine.serves:
             return None
@@ -383,7 +386,7 @@ class LockMachine(RuleBasedStateMachine):
     @invariant()
     def each_octet_is_locked_by_whom_the_model_says(self) -> None:
         found: dict[int, Octets] = {}
-        for identity, lock, waits in self.kernel.locks:
+        for identity, _, lock, waits in self.kernel.locks:
             assert isinstance(identity, RegularNode)
             is_flock = lock.family is Family.FLOCK
             size = 1 if is_flock else OCTETS
@@ -433,7 +436,7 @@ class LockMachine(RuleBasedStateMachine):
     @invariant()
     def no_lock_is_held_by_the_dead(self) -> None:
         dead = [process for process in self.processes if not process.alive]
-        assert not [lock for _, lock, _ in self.kernel.locks if lock.owner in dead]
+        assert not [lock for _, _, lock, _ in self.kernel.locks if lock.owner in dead]
 
     def teardown(self) -> None:
         for call in list(self.sleeping):

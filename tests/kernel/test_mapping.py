@@ -20,6 +20,7 @@ from asyncipc.kernel.memory.mapping import (
     PROT_NONE,
     PROT_READ,
     PROT_WRITE,
+    SEGV_ACCERR,
     SIGBUS,
     SIGSEGV,
     Mapping,
@@ -202,7 +203,7 @@ def test_a_mapping_keeps_the_open_file_until_its_processes_end(machine: Machine)
     assert machine.file.holders == 1
     machine.kernel.end(machine.process, 9)
     assert machine.file.holders == 0
-    assert machine.file.node.contents.mappings == ()
+    assert not machine.file.node.contents.mappings
 
 
 def test_exec_unmaps_everything(machine: Machine) -> None:
@@ -247,6 +248,9 @@ def test_what_mmap_refuses(machine: Machine, options: dict[str, int], error: str
         (os.O_WRONLY, MAP_SHARED, PROT_WRITE, "EACCES"),
         (os.O_WRONLY, MAP_PRIVATE, PROT_READ, "EACCES"),
         (os.O_WRONLY, MAP_SHARED, PROT_NONE, "EACCES"),
+        (os.O_ACCMODE, MAP_SHARED, PROT_READ, "EACCES"),
+        (os.O_ACCMODE, MAP_PRIVATE, BOTH, "EACCES"),
+        (os.O_ACCMODE, MAP_SHARED, BOTH, "EACCES"),
     ],
 )
 def test_the_descriptor_must_be_open_for_what_the_mapping_does(
@@ -345,6 +349,41 @@ def test_a_raw_view_of_what_may_not_be_written_is_read_only(machine: Machine) ->
     assert machine.map(protection=PROT_READ).view().readonly
 
 
+def test_there_is_no_raw_view_of_memory_without_protection(machine: Machine) -> None:
+    with pytest.raises(MemoryFault) as caught:
+        machine.map(protection=PROT_NONE).view()
+    assert (caught.value.signal, caught.value.code) == (SIGSEGV, SEGV_ACCERR)
+
+
+def test_a_raw_view_of_a_private_mapping_shows_what_an_access_does_though_the_file_was_cut(
+    machine: Machine,
+) -> None:
+    machine.file.write_at(b"AB" * PAGE, 0)
+    private = machine.map(flags=MAP_PRIVATE)
+    view = private.view()
+    view[:2] = b"zz"
+    left = b"zz" + b"AB" * (PAGE // 2 - 1) + bytes(PAGE)
+    for size in (PAGE, 1):
+        machine.file.truncate(size)
+        machine.file.truncate(2 * PAGE)
+        machine.file.write_at(b"CC", size)
+        assert bytes(view) == private.load(0, 2 * PAGE) == left
+    machine.file.truncate(0)
+    machine.file.truncate(2 * PAGE)
+    assert bytes(view) == private.load(0, 2 * PAGE) == bytes(2 * PAGE)
+    view.release()
+    machine.file.truncate(0)
+    machine.file.write_at(b"CC" * PAGE, 0)
+    assert private.load(0, 2 * PAGE) == b"CC" * PAGE
+
+
+def test_mappings_of_a_file_go_in_any_order_and_the_rest_keep_theirs(machine: Machine) -> None:
+    mappings = [machine.map(flags=MAP_PRIVATE) for _ in range(100)]
+    for mapping in mappings[::2]:
+        machine.kernel.memory_maps.munmap(machine.process, mapping.address)
+    assert list(machine.file.node.contents.mappings) == mappings[1::2]
+
+
 def test_a_private_mapping_that_is_viewed_has_all_its_pages(machine: Machine) -> None:
     private = machine.map(flags=MAP_PRIVATE)
     machine.file.write_at(b"before", PAGE)
@@ -415,6 +454,7 @@ def test_future_write_leaves_the_mappings_of_before(machine: Machine) -> None:
 
 def test_who_may_not_write_may_not_seal(machine: Machine) -> None:
     assert failure(add_seals, machine.reopened(os.O_RDONLY), SHRINK) == "EPERM"
+    assert failure(add_seals, machine.reopened(os.O_ACCMODE), SHRINK) == "EPERM"
     assert failure(add_seals, machine.file, 64) == "EINVAL"
     r, w = machine.kernel.pipe(0)
     assert failure(add_seals, w, SHRINK) == "EINVAL"

@@ -110,7 +110,7 @@ class TypedQueueModel(RuleBasedStateMachine):
         self.process = kernel.first_process("p", Console(kernel, lambda _: None))
         self.queues = kernel.system_v_messages
         self.id = self.queues.get(self.process, 0, IPC_CREAT | 0o600)
-        self.queue = self.queues.identifiers[self.id]
+        self.queue = self.queues[self.id]
         self.queue.limit = QBYTES
         self.messages: list[tuple[int, bytes]] = []
         self.senders: list[tuple[Served, tuple[int, bytes]]] = []
@@ -175,15 +175,15 @@ class TypedQueueModel(RuleBasedStateMachine):
         self.let_in()
 
     def let_in(self) -> None:
-        kept = []
-        for sender in self.senders:
+        fitting = [each for each in self.senders if self.fits(each[1][1])]
+        self.senders = [each for each in self.senders if each not in fitting]
+        for sender in fitting:
             call, message = sender
             if self.fits(message[1]):
                 self.arrives(message)
                 self.expected.append((call, None))
             else:
-                kept.append(sender)
-        self.senders = kept
+                self.senders.append(sender)
 
     @rule(index=which)
     def cancel_a_sender(self, index: int) -> None:
@@ -245,7 +245,7 @@ class Crowd(RuleBasedStateMachine):
         unwoken = [receiver for receiver in self.receivers if not receiver.wakes]
         if queue._messages and unwoken:
             return True
-        return bool(self.senders) and not queue.full and not queue.senders.barred
+        return any(not call.wakes for call, _ in self.senders) and not queue.full
 
     @rule(kind=kinds)
     def send(self, kind: int) -> None:
@@ -281,7 +281,9 @@ class Crowd(RuleBasedStateMachine):
     @rule(index=which)
     def a_sender_is_cancelled(self, index: int) -> None:
         if self.senders:
-            self.senders.pop(index % len(self.senders))[0].cancel()
+            call, data = self.senders.pop(index % len(self.senders))
+            if call.cancel():
+                self.sent.append(data)
 
     @rule(index=which)
     def a_receiver_is_cancelled(self, index: int) -> None:
@@ -297,6 +299,7 @@ class Crowd(RuleBasedStateMachine):
         for receiver in self.receivers:
             receiver.cancel()
         self.receivers.clear()
+        self.sent += [data for call, data in self.senders if call.cancel()]
         assert sorted(self.got + self.waiting()) == sorted(self.sent)
 
 
@@ -304,7 +307,7 @@ class TypedCrowd(Crowd):
     def make(self, kernel: Kernel) -> None:
         self.queues = kernel.system_v_messages
         self.id = self.queues.get(self.process, 0, IPC_CREAT | 0o600)
-        self.queue = self.queues.identifiers[self.id]
+        self.queue = self.queues[self.id]
         self.queue.limit = QBYTES
 
     def sending(self, data: bytes, kind: int) -> Any:

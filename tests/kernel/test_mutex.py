@@ -259,6 +259,35 @@ def test_unlocked_without_being_mended_it_is_lost_for_all(
     assert failure(bench.mutex.make_consistent, bench.c) == "EINVAL"
 
 
+def test_a_recursive_one_says_at_inner_unlocks_that_it_will_be_lost(bench: Bench) -> None:
+    bench.new(RECURSIVE, robust=True)
+    bench.lock(bench.a)
+    bench.end(bench.a)
+    assert failure(bench.mutex.try_lock, bench.b) == "EOWNERDEAD"
+    assert failure(bench.mutex.try_lock, bench.b) == "no error"
+    assert failure(bench.mutex.unlock, bench.b) == "ENOTRECOVERABLE"
+    assert failure(bench.mutex.unlock, bench.b) == "no error"
+    assert failure(bench.mutex.try_lock, bench.c) == "ENOTRECOVERABLE"
+
+
+@pytest.mark.parametrize(
+    ("kind", "locker", "mender"),
+    [(CHECKS, "no error", "EPERM"), (RECURSIVE, "EPERM", "no error")],
+)
+def test_what_another_has_made_consistent_is_unlocked_by(
+    bench: Bench, kind: int, locker: str, mender: str
+) -> None:
+    bench.new(kind, robust=True)
+    bench.lock(bench.a)
+    bench.end(bench.a)
+    assert failure(bench.mutex.try_lock, bench.b) == "EOWNERDEAD"
+    assert failure(bench.mutex.make_consistent, bench.c) == "no error"
+    acts = [(bench.b, locker), (bench.c, mender)]
+    for owner, answer in sorted(acts, key=lambda act: act[1] == "no error"):
+        assert failure(bench.mutex.unlock, owner) == answer
+    assert not bench.mutex.is_locked()
+
+
 def test_two_dead_owners_are_told_twice(bench: Bench) -> None:
     bench.new(NORMAL, robust=True)
     bench.lock(bench.a)
@@ -332,6 +361,19 @@ def test_a_signal_is_for_the_first_and_a_broadcast_for_all(bench: Bench, served:
     assert len(bench.kernel.futexes) == 0
 
 
+def test_who_waits_is_a_user_of_the_mutex(bench: Bench, served: bool) -> None:
+    bench.lock(bench.a)
+    waiter = bench.wait(bench.a, served=served)
+    assert bench.words() == (0, 0, 0, 1)
+    assert failure(bench.mutex.destroy) == "EBUSY"
+    bench.condition.signal()
+    if not served:
+        waiter.run()
+    assert bench.words()[3] == 1
+    bench.mutex.unlock(bench.a)
+    assert failure(bench.mutex.destroy) == "no error"
+
+
 def test_a_signal_without_waiters_is_forgotten(bench: Bench) -> None:
     bench.condition.signal()
     bench.lock(bench.a)
@@ -392,4 +434,5 @@ def test_a_waiter_is_told_of_a_dead_owner(bench: Bench, served: bool) -> None:
     waiter.run()
     assert waiter.result == "EOWNERDEAD"
     assert bench.mutex.is_held_by(bench.a)
+    assert bench.words()[3] == 1, "users, as measured"
     assert not waiter.verb.unlocked  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.memory.mapping import SIGSEGV, Mapping, MemoryFault
 from asyncipc.kernel.processes.process import Process
-from asyncipc.kernel.sysv.identifiers import IPC_CREAT, IPC_EXCL, SEGMENTS_MAX
+from asyncipc.kernel.sysv.identifiers import IPC_CREAT, IPC_EXCL, SEGMENTS_MAX, Identifiers
 from asyncipc.kernel.sysv.segments import SHM_DEST, SHM_LOCKED, SHM_RDONLY, SHM_REMAP, Segments
 from tests.kernel.helpers import failure
 
@@ -24,13 +24,13 @@ class Machine:
         self.segments: Segments = self.kernel.segments
 
     def get(self, size: int = 100, flags: int = MAKE, key: int = KEY) -> int:
-        return self.segments.shmget(self.process, key, size, flags)
+        return self.segments.get(self.process, key, size, flags)
 
     def attach(self, identifier: int, flags: int = 0) -> Mapping:
-        return self.segments.shmat(self.process, identifier, flags)
+        return self.segments.attach(self.process, identifier, flags)
 
     def detach(self, mapping: Mapping) -> None:
-        self.segments.shmdt(self.process, mapping)
+        self.segments.detach(self.process, mapping)
 
     def attached(self, identifier: int) -> int:
         return self.segments[identifier].attached
@@ -192,3 +192,13 @@ def test_what_is_not_modelled_says_so(machine: Machine) -> None:
     assert failure(machine.attach, machine.get(), SHM_REMAP) == "EINVAL"
     with pytest.raises(Unsupported, match="EXEC"):
         machine.attach(machine.get(), 0o100000)
+
+
+def test_a_segment_that_is_not_made_counts_no_pages(machine: Machine) -> None:
+    segments = machine.segments
+    segments.known = Identifiers(1)
+    machine.get(5000)
+    assert segments._pages == 2
+    assert failure(segments.get, machine.process, 0, 1, 0o600) == "ENOSPC"
+    assert failure(segments.get, machine.process, 0, 0, 0o600) == "EINVAL", "asked before"
+    assert segments._pages == 2

@@ -14,8 +14,9 @@ from asyncipc.kernel.sysv.identifiers import (
     IPC_PRIVATE,
     IPC_RMID,
 )
+from asyncipc.kernel.sysv.semaphore_call import SemaphoreCall
 from asyncipc.kernel.sysv.semaphore_sets import GETNCNT, GETPID, GETVAL, GETZCNT, SemaphoreSets
-from asyncipc.kernel.sysv.semaphores import SEM_UNDO
+from asyncipc.kernel.sysv.semaphores import SEM_UNDO, SemaphoreSet
 from tests.kernel.helpers import failure
 from tests.kernel.sleepers import Caller
 
@@ -27,7 +28,7 @@ class Bench:
         self.kernel = Kernel()
         self.sets: SemaphoreSets = self.kernel.semaphore_sets
         self.a, self.b, self.c = (self.process() for _ in range(3))
-        self.id = self.sets.semget(self.a, IPC_PRIVATE, 3, 0o600)
+        self.id = self.sets.get(self.a, IPC_PRIVATE, 3, 0o600)
 
     def process(self) -> Process:
         return self.kernel.first_process("main", Console(self.kernel, 0))
@@ -35,7 +36,7 @@ class Bench:
     def op(
         self, process: Process, *operations: tuple[int, int, int], served: bool = True
     ) -> Caller:
-        return Caller(self.sets.semop(process, self.id, operations), served=served)
+        return Caller(self.sets.operate(process, self.id, operations), served=served)
 
     def set(self, *values: int) -> None:
         self.sets.set_all(self.a, self.id, values)
@@ -73,9 +74,9 @@ def test_operations_count_one_after_the_other(bench: Bench) -> None:
 
 
 def test_errors_in_the_order_of_linux(bench: Bench) -> None:
-    semop = bench.sets.semop
-    assert failure(semop, bench.a, bench.id, []) == "EINVAL"
-    assert failure(semop, bench.a, 99999, [(0, 1, 0)] * 501) == "E2BIG"
+    semop = bench.sets.operate
+    assert bench.op(bench.a).result == "EINVAL"
+    assert Caller(semop(bench.a, 99999, [(0, 1, 0)] * 501)).result == "E2BIG"
     assert Caller(semop(bench.a, 99999, [(0, 1, 0)])).result == "EINVAL"
     assert bench.op(bench.a, (3, 1, 0)).result == "EFBIG"
     assert bench.op(bench.a, (0, 32767, 0), (0, 1, 0)).result == "ERANGE"
@@ -89,7 +90,7 @@ def test_errors_in_the_order_of_linux(bench: Bench) -> None:
 
 
 def test_semget_by_key(bench: Bench) -> None:
-    get = bench.sets.semget
+    get = bench.sets.get
     assert failure(get, bench.a, KEY, 1, 0) == "ENOENT"
     assert failure(get, bench.a, KEY, 0, IPC_CREAT) == "EINVAL"
     assert failure(get, bench.a, KEY, 32001, IPC_CREAT) == "EINVAL"
@@ -100,7 +101,7 @@ def test_semget_by_key(bench: Bench) -> None:
 
 
 def test_mode_bits_say_who_may_look_and_who_may_change(bench: Bench) -> None:
-    bench.id = bench.sets.semget(bench.a, IPC_PRIVATE, 1, 0o604)
+    bench.id = bench.sets.get(bench.a, IPC_PRIVATE, 1, 0o604)
     bench.b.uid = bench.b.gid = 1000
     assert bench.op(bench.b, (0, 0, 0)).result is None
     assert bench.op(bench.b, (0, 1, 0)).result == "EACCES"
@@ -154,14 +155,101 @@ def test_a_crowd_is_let_in_by_one_change(bench: Bench) -> None:
     assert [caller.asleep for caller in crowd] == [False] * 1999 + [True]
 
 
-def test_nobody_takes_what_a_woken_sleeper_was_woken_for(bench: Bench) -> None:
-    sleeper = bench.op(bench.a, (0, -1, 0), served=False)
-    bench.op(bench.b, (0, 1, 0))
-    thief = bench.op(bench.c, (0, -1, 0), served=False)
-    assert thief.asleep
+def test_who_changes_a_set_acts_for_those_whom_that_lets_go_on(bench: Bench, served: bool) -> None:
+    sleeper = bench.op(bench.b, (0, -1, 0), (1, 2, 0), served=served)
+    bench.set(1, 0, 0)
+    assert bench.values() == [0, 2, 0]
+    assert bench.ask(0, GETPID) == bench.ask(1, GETPID) == bench.b.pid
+    assert bench.ask(2, GETPID) == bench.a.pid
+    assert bench.ask(0, GETNCNT) == 0
+    assert bench.op(bench.c, (0, -1, IPC_NOWAIT)).result == "EAGAIN"
     sleeper.run()
-    assert not sleeper.asleep
+    assert sleeper.result is None
+    assert bench.values() == [0, 2, 0]
+
+
+def test_what_is_free_is_had_at_once_whoever_has_been_woken(bench: Bench) -> None:
+    bench.set(0, 5, 0)
+    bench.op(bench.a, (0, -1, 0), served=False)
+    bench.op(bench.b, (0, 2, 0))
+    for operation in ((1, -1, 0), (1, -1, IPC_NOWAIT), (0, -1, IPC_NOWAIT)):
+        assert bench.op(bench.c, operation).result is None
+    assert bench.values() == [0, 3, 0]
+
+
+def test_a_cancelled_sleeper_has_not_acted(bench: Bench) -> None:
+    sleeper = bench.op(bench.b, (0, -1, SEM_UNDO), (1, 1, 0), (1, -1, 0), served=False)
+    other = bench.op(bench.c, (0, -1, 0), served=False)
+    bench.op(bench.a, (0, 1, 0))
     assert bench.values() == [0, 0, 0]
+    sleeper.cancel()
+    sleeper.cancel()
+    other.run()
+    assert not other.asleep
+    assert bench.values() == [0, 0, 0]
+    bench.kernel.end(bench.b, 9)
+    assert bench.values() == [0, 0, 0], "there is nothing to undo"
+
+
+def test_what_was_set_since_stays_if_a_sleeper_is_cancelled(bench: Bench) -> None:
+    sleeper = bench.op(bench.b, (0, -1, SEM_UNDO), (1, -1, SEM_UNDO), served=False)
+    bench.set(1, 1, 0)
+    bench.sets.set_value(bench.a, bench.id, 0, 7)
+    sleeper.cancel()
+    assert bench.values() == [7, 1, 0]
+    bench.kernel.end(bench.b, 9)
+    assert bench.sets.get_all(bench.a, bench.id) == [7, 1, 0]
+
+
+@pytest.mark.parametrize(("flags", "left"), [(0, 0), (SEM_UNDO, 1)])
+def test_a_sleeper_killed_before_it_ran_has_acted(bench: Bench, flags: int, left: int) -> None:
+    sleeper = bench.op(bench.b, (0, -1, flags), served=False)
+    bench.op(bench.a, (0, 1, 0))
+    bench.kernel.end(bench.b, 9)
+    sleeper.cancel()
+    assert bench.values()[0] == left
+
+
+def test_the_dying_are_not_let_go_on(bench: Bench) -> None:
+    bench.set(1, 0, 0)
+    bench.op(bench.b, (0, -1, SEM_UNDO))
+    own = bench.op(bench.b, (0, -1, 0), served=False)
+    other = bench.op(bench.c, (0, -1, 0), served=False)
+    bench.kernel.end(bench.b, 9)
+    own.cancel()
+    other.run()
+    assert (own.asleep, other.asleep) == (True, False)
+
+
+def test_a_change_asks_only_whom_it_may_concern(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    attempt = SemaphoreSet.attempt
+
+    def note(found: SemaphoreSet, call: SemaphoreCall) -> int | None:
+        asked.append(call)
+        return attempt(found, call)
+
+    bench.set(0, 1, 1)
+    for number, change in ((0, -1), (1, 0), (2, 0), (2, -3)):
+        for _ in range(5):
+            bench.op(bench.a, (number, change, 0))
+    monkeypatch.setattr(SemaphoreSet, "attempt", note)
+
+    def are_asked(*operations: tuple[int, int, int]) -> int:
+        asked.clear()
+        bench.op(bench.b, *operations)
+        return len(asked) - 1
+
+    assert are_asked((1, 1, 0)) == 0
+    assert are_asked((2, 1, 0)) == 5
+    assert are_asked((2, -1, 0)) == 0
+    assert are_asked((0, 1, 0)) == 1
+    assert are_asked((1, -2, 0)) == 5
+    bench.op(bench.c, (0, -9, 0), (1, 0, 0))
+    assert are_asked((1, 0, 0)) == 0
+    assert are_asked((1, 1, 0)) == 4 + 5 + 1, "in one line, as long as one waits for several"
 
 
 def test_who_leaves_instead_of_acting_lets_the_next_in(bench: Bench) -> None:
@@ -196,6 +284,20 @@ def test_sleepers_are_counted_at_what_blocks_them_first(bench: Bench) -> None:
     bench.op(bench.b, (1, 0, 0))
     assert [bench.ask(index, GETNCNT) for index in range(3)] == [1, 0, 0]
     assert [bench.ask(index, GETZCNT) for index in range(3)] == [0, 1, 0]
+
+
+def test_who_waits_for_zeros_is_asked_only_when_something_is_zero(bench: Bench) -> None:
+    """And is counted where it was last found blocked (measured)."""
+
+    def waiting() -> list[int]:
+        return [bench.ask(index, GETZCNT) for index in range(3)]
+
+    bench.set(1, 1, 1)
+    bench.op(bench.b, (0, 0, 0), (1, 0, 0))
+    assert waiting() == [1, 0, 0]
+    for index, value, counted in ((0, 0, [0, 1, 0]), (0, 5, [0, 1, 0]), (2, 0, [1, 0, 0])):
+        bench.sets.set_value(bench.a, bench.id, index, value)
+        assert waiting() == counted
 
 
 def test_getpid_is_who_operated_last_be_it_for_zero(bench: Bench) -> None:

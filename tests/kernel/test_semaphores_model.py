@@ -46,6 +46,10 @@ class Sleeper:
         self.blocked: Operation | None = None
         self.result: object = NOTHING
 
+    def stands_at(self, index: int | None) -> bool:
+        """Of one operation, at its semaphore; else at None."""
+        return index == (self.operations[0][0] if len(self.operations) == 1 else None)
+
 
 class SetModel:
     """One semaphore set."""
@@ -59,10 +63,19 @@ class SetModel:
         call = Sleeper(process, operations)
         self.attempt(call)
         if call.result is NOTHING:
-            self.sleepers.append(call)
-        else:
-            self.wake()
+            self.fall_asleep(call)
+        elif call.result is None and call.alters:
+            self.wake(operations)
         return call
+
+    def fall_asleep(self, call: Sleeper) -> None:
+        """As the first of several operations comes, one line is made of those of each."""
+        if len(call.operations) > 1 and not self.merged():
+            self.sleepers.sort(key=lambda each: -each.operations[0][0] if each.alters else 0)
+        self.sleepers.append(call)
+
+    def merged(self) -> bool:
+        return any(len(call.operations) > 1 for call in self.sleepers)
 
     def attempt(self, call: Sleeper) -> None:
         values = list(self.values)
@@ -79,16 +92,45 @@ class SetModel:
         self.undo[call.process.pid] = undo
         call.result = None
 
-    def wake(self) -> None:
-        """Wait-for-zero first, then in order; from the start after each."""
-        while True:
-            for call in sorted(self.sleepers, key=lambda each: each.alters):
-                self.attempt(call)
-                if call.result is not NOTHING:
-                    self.sleepers.remove(call)
-                    break
-            else:
-                return
+    def wake(self, operations: tuple[Operation, ...] | None = None) -> None:
+        """Whom a change may concern is asked: who waits for zero, then who changes values."""
+        merged = self.merged()
+        self.wake_zeros(operations)
+        if merged:
+            self.wake_changers(None)
+        elif operations is None:
+            for index in range(COUNT):
+                self.wake_changers(index)
+        else:
+            for index, change, _ in operations:
+                if change > 0:
+                    self.wake_changers(index)
+
+    def wake_zeros(self, operations: tuple[Operation, ...] | None) -> None:
+        numbers = range(COUNT) if operations is None else [each[0] for each in operations]
+        zeros = [index for index in numbers if not self.values[index]]
+        for index in zeros:
+            self.ask([c for c in self.sleepers if not c.alters and c.stands_at(index)])
+        if zeros:
+            self.ask([c for c in self.sleepers if not c.alters and c.stands_at(None)])
+
+    def ask(self, line: list[Sleeper]) -> None:
+        for call in line:
+            self.attempt(call)
+            if call.result is not NOTHING:
+                self.sleepers.remove(call)
+
+    def wake_changers(self, index: int | None) -> None:
+        """None: all of them, in one line, from the first again after each."""
+        for call in [c for c in self.sleepers if c.alters]:
+            if index is not None and (not call.stands_at(index) or not self.values[index]):
+                continue
+            self.ask([call])
+            if call.result is None:
+                self.wake_zeros(call.operations)
+                if index is None:
+                    return self.wake_changers(None)
+        return None
 
     def end(self, process: Process) -> None:
         self.sleepers = [call for call in self.sleepers if call.process is not process]
@@ -130,7 +172,7 @@ class SetMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.id = self.sets.semget(self.root, IPC_PRIVATE, COUNT, 0o600)
+        self.id = self.sets.get(self.root, IPC_PRIVATE, COUNT, 0o600)
         for _ in range(3):
             self.fork()
 
@@ -151,7 +193,7 @@ class SetMachine(RuleBasedStateMachine):
     @rule(who=which, wanted=operations)
     def semop(self, who: int, wanted: tuple[Operation, ...]) -> None:
         process = self.processes[who % len(self.processes)]
-        caller = Caller(self.sets.semop(process, self.id, wanted), served=self.served)
+        caller = Caller(self.sets.operate(process, self.id, wanted), served=self.served)
         self.calls.append((caller, self.model.semop(process, wanted)))
         self.run_all()
 

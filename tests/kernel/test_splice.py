@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncipc.errors import BrokenPipeSignal
+from asyncipc.kernel.anonymous.pidfd import PidFile
+from asyncipc.kernel.console import Console
 from asyncipc.kernel.files import pipe as pipes
+from asyncipc.kernel.files.directory import DirectoryFile
+from asyncipc.kernel.files.node import Directory
 from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd
 from asyncipc.kernel.files.regular import RegularFile, RegularNode
 from asyncipc.kernel.files.sendfile import Sendfile
@@ -368,10 +372,32 @@ def test_what_sendfile_refuses(kernel: Kernel, one: Ends) -> None:
     assert send(file, r, None, 1) == send(w, r, None, 1) == send(file, a, None, 1) == "EINVAL"
     assert send(w, file, -1, 1) == "EINVAL"
     assert send(new_file(kernel, flags=O_WRONLY | O_APPEND), file, 0, 1) == "EINVAL"
+    assert send(new_file(kernel, flags=O_WRONLY | O_APPEND), file, 0, 0) == "EINVAL"
     b.write(b"hello")
     assert send(w, a, None, 10) == 5
     b.drop()
     assert send(a, file, 0, 3) == "EPIPE"
+
+
+def test_sendfile_of_what_has_places_and_no_data_to_send(kernel: Kernel, one: Ends) -> None:
+    """Measured: a directory, a pidfd and a message queue are no pipes, wherever one reads."""
+    r, w = one
+    process = kernel.first_process("main", Console(kernel, lambda data: None))
+    directory = DirectoryFile(kernel, Directory(0o777), 0)
+    for source in directory, PidFile(kernel, process):
+        for offset in (None, 0):
+            for target in new_file(kernel), w, new_pair(kernel)[0]:
+                nothing = 0 if source is directory or target is w else "EINVAL"
+                assert send(target, source, offset, 10) == "EINVAL"
+                assert send(target, source, offset, 0) == nothing
+            for target in new_file(kernel, flags=O_RDONLY), r, directory:
+                assert send(target, source, offset, 10) == "EBADF"
+                assert send(target, source, offset, 0) == "EBADF"
+        assert send(r, source, -1, 10) == "EINVAL"
+    event = kernel.anonymous.eventfd(0, 0)
+    assert [send(w, event, offset, 10) for offset in (None, 0)] == ["EINVAL", "ESPIPE"]
+    target, (a, _) = new_file(kernel), new_pair(kernel)
+    assert [send(target, source, None, 0) for source in (event, r, a)] == [0, "EINVAL", "EINVAL"]
 
 
 steps = st.tuples(

@@ -40,9 +40,9 @@ class Machine:
 
     @property
     def queue(self) -> TypedQueue:
-        return self.queues.identifiers[self.id]
+        return self.queues[self.id]
 
-    def snd(self, kind: int, data: bytes, by: Process | None = None) -> Served:
+    def snd(self, kind: int, data: bytes | bytearray, by: Process | None = None) -> Served:
         verb = SendTyped(self.queues, by or self.process, self.id, kind, data, 0)
         return Served(verb, prompt=self.prompt)
 
@@ -163,7 +163,7 @@ def test_a_sender_that_was_refused_again_stands_at_the_end() -> None:
     assert machine.snd(3, bytes(5000)).asleep is False, "a newcomer may be quicker"
     assert not first.attempt()
     assert not second.attempt()
-    assert list(machine.queue.senders._sleepers) == [first, second]
+    assert [sending._waiter for sending in machine.queue.senders] == [first, second]
 
 
 # -- sleeping receivers
@@ -248,8 +248,8 @@ def test_removal_ends_every_sleep_with_eidrm_and_every_later_call_with_einval(
     queues, process = machine.queues, machine.process
     queues.control(process, machine.id, IPC_RMID, None)
     assert [sleeper.result for sleeper in sleepers] == [errno.EIDRM] * 4
-    for command in (IPC_RMID, IPC_STAT, IPC_SET):
-        assert failure(queues.control, process, machine.id, command, None) == "EINVAL"
+    for command, error in ((IPC_RMID, "EINVAL"), (IPC_STAT, "EINVAL"), (IPC_SET, "EFAULT")):
+        assert failure(queues.control, process, machine.id, command, None) == error
     assert machine.rcv().result == errno.EINVAL
 
 
@@ -289,6 +289,50 @@ def test_permissions_are_asked_of_each_call_and_of_who_sleeps_when_they_change()
     machine.set(uid=1000)
     machine.set(user, msg_qbytes=1)
     assert failure(lambda: machine.set(user, msg_qbytes=16385)) == "EPERM"
+
+
+@pytest.mark.parametrize("prompt", [True, False])
+def test_a_sleeping_sender_whose_message_does_not_fit_is_asked_nothing(prompt: bool) -> None:
+    machine = Machine(prompt, mode=0o606)
+    user = machine.new_process(uid=1000)
+    machine.fill()
+    sender = machine.snd(1, b"y" * 8192, by=user)
+    machine.snd(2, b"")
+    machine.set(mode=0o600)
+    machine.rcv(2)
+    assert sender.asleep
+    assert not sender.wakes, "it does not fit: nobody asks whether it may"
+    machine.rcv(0, 0, 8192)
+    assert sender.asleep is False or sender.attempt()
+    assert sender.result == errno.EACCES
+
+
+def test_who_does_not_fit_goes_behind_who_fits_and_is_not_quick_enough(machine: Machine) -> None:
+    """ss_wakeup() moves it at once, and who was woken in vain comes after."""
+    machine.fill()
+    fits, slow, large = (machine.snd(1, bytes(size)) for size in (5000, 5000, 8193 - 1))
+    machine.set(msg_qbytes=16384 - 100)
+    machine.rcv(0, 0, 8192)
+    assert not fits.asleep
+    assert [sending._waiter for sending in machine.queue.senders] == [large, slow]
+
+
+def test_the_octets_of_a_message_are_those_of_the_call(machine: Machine) -> None:
+    machine.fill()
+    data = bytearray(b"old")
+    sender = machine.snd(2, data)
+    data[:] = b"newer"
+    machine.rcv(1, 0, 8192)
+    assert not sender.asleep
+    assert machine.rcv(2).result == (2, b"old")
+
+
+def test_nobody_can_be_made_the_owner(machine: Machine) -> None:
+    for changes in ({"uid": -1}, {"gid": 2**32 - 1}):
+        assert failure(lambda changes=changes: machine.set(**changes, mode=0o777)) == "EINVAL"
+    assert machine.stat().mode == 0o600, "nothing has changed"
+    machine.set(uid=-2)
+    assert machine.stat().uid == 2**32 - 2
 
 
 def test_other_commands_are_refused(machine: Machine) -> None:

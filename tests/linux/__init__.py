@@ -2,7 +2,7 @@
 
 ``observed.json`` (the measurements) and ``scope.json`` (which cases a part of
 the project must pass) are data; ``more.json``, ``storage.json``, ``tcp.json``
-and ``random.json`` have the same format and hold further measurements.  Read
+and the ``random.json`` ones have the same format and hold further measurements.  Read
 ``oplang`` first, then ``task``, ``machine`` and ``replay``; the ``*_ops``
 modules are one function per operation.
 """

@@ -76,7 +76,8 @@ def semctl(semaphores: int, index: int, command: int, argument: int = 0) -> int:
 
 def semgetall(semaphores: int, count: int) -> Value:
     values = posix.semctl(semaphores, 0, posix.GETALL)
-    assert isinstance(values, list) and len(values) == count
+    assert isinstance(values, list)
+    assert len(values) == count
     return [*values]
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import asyncipc
 from asyncipc import posix
 from asyncipc.posix import IPC_CREAT, IPC_RMID, O_CREAT, O_RDWR
-from asyncipc.statistics import MachineStatistics
+from asyncipc.statistics import MachineStatistics, NamedQueueStatistics
 from asyncipc.trace.ipcs import ipcs
 from asyncipc.trace.lslocks import lslocks
 from asyncipc.trace.lsof import lsof
+from asyncipc.trace.maps import maps
 
 
 def look() -> MachineStatistics:
@@ -92,3 +93,45 @@ def test_a_look_at_every_kind_of_open_file_works(run: Callable[..., Any]) -> Non
     assert any("[eventfd" in name for name in names)
     assert any("memfd:pages (deleted)" in name for name in names)
     assert any("/dev/shm/shared (deleted)" in name for name in names)
+
+
+def test_maps_shows_what_is_mapped_and_how(run: Callable[..., Any]) -> None:
+    async def main() -> list[list[str]]:
+        fd = posix.shm_open("/shared", O_CREAT | O_RDWR)
+        posix.ftruncate(fd, 8192)
+        posix.mmap(fd, 4096, prot=posix.PROT_READ, offset=4096)
+        posix.mmap(-1, 4096)
+        posix.mmap(-1, 4096, posix.MAP_PRIVATE)
+        posix.shmat(posix.shmget(0x1234, 4096, IPC_CREAT | 0o600))
+        return [line.split(maxsplit=5) for line in maps(look()).splitlines()]
+
+    head, *lines = run(main)
+    assert head == ["2", "main"]
+    assert [(line[1], line[2], line[5:]) for line in lines] == [
+        ("r--s", "00001000", ["/dev/shm/shared"]),
+        ("rw-s", "00000000", ["/dev/zero (deleted)"]),
+        ("rw-p", "00000000", []),
+        ("rw-s", "00000000", ["/SYSV00001234 (deleted)"]),
+    ]
+
+
+def test_locks_on_what_has_no_node_are_shown_too(run: Callable[..., Any]) -> None:
+    async def main() -> list[str]:
+        queue = posix.mq_open("/orders", O_CREAT | O_RDWR)
+        for fd in (posix.eventfd(0), posix.pidfd_open(2), queue, posix.pipe()[0]):
+            await posix.flock(fd, LOCK_EX)
+        return [lock.path for lock in look().locks]
+
+    *anonymous, queue, pipe = run(main)
+    assert all(name.startswith("anon_inode") for name in anonymous)
+    assert queue == "/orders"
+    assert pipe.startswith("pipe:[")
+
+
+def test_a_posix_queue_tells_of_itself(run: Callable[..., Any]) -> None:
+    async def main() -> MachineStatistics:
+        fd = posix.mq_open("/orders", O_CREAT | O_RDWR, 0o640)
+        await posix.mq_send(fd, b"five!", 3)
+        return look()
+
+    assert run(main).named_queues == (NamedQueueStatistics("/orders", 0, 0o640, 10, 8192, 5, 1),)

@@ -7,7 +7,7 @@ from typing import final
 
 import anyio
 
-from asyncipc.faces.mutex import Mutex, own_task
+from asyncipc.faces.mutex import Mutex, is_owner_dead, own_task
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.condition import CONDITION_SIZE, ConditionWait
 from asyncipc.kernel.sync.condition import Condition as KernelCondition
@@ -19,22 +19,22 @@ from asyncipc.runtime.syscall import call, syscall
 class Condition:
     """A pthread_cond_t in 48 bytes of shared memory, for waiting with a mutex locked.
 
-    ``Condition(memory, offset, mutex)`` is what lies there, ``Condition.create``
+    ``Condition(memory, offset, mutex=mutex)`` is what lies there, ``Condition.create``
     makes it.  The loop is the usual one: ``while not ready: await condition.wait()``.
     """
 
     SIZE = CONDITION_SIZE
 
-    def __init__(self, memory: Mapped, offset: int, mutex: Mutex) -> None:
+    def __init__(self, memory: Mapped, offset: int = 0, *, mutex: Mutex) -> None:
         word = word_in(memory, offset, CONDITION_SIZE)
         futexes = current().machine.futexes
         self.kernel = KernelCondition(futexes, word, f"condition at {offset:#x}")
         self.mutex = mutex
 
     @classmethod
-    def create(cls, memory: Mapped, offset: int, mutex: Mutex) -> Condition:
+    def create(cls, memory: Mapped, offset: int = 0, *, mutex: Mutex) -> Condition:
         """A new one there."""
-        made = cls(memory, offset, mutex)
+        made = cls(memory, offset, mutex=mutex)
         call("pthread_cond_init", lambda _: made.kernel.initialize(), made.kernel.name)
         return made
 
@@ -61,19 +61,31 @@ class Condition:
 async def wait_and_lock(name: str, wait: ConditionWait, until_ns: int | None = None) -> None:
     """Make the call ``wait``, and see to it that the mutex is locked again, whatever comes."""
     try:
-        await syscall(name, None, wait, until_ns=until_ns)
+        try:
+            await syscall(name, None, wait, until_ns=until_ns)
+        except OSError:
+            await _lock_again(name, wait)
+            raise
+        await _lock_again(name, wait)  # if its time was over as it was signalled already
     except OSError:
-        await _lock_again(name, wait)
         raise
-    except BaseException:
+    except BaseException:  # a handler's, or a cancellation, which asyncio brings through a shield
         wait.abandon()
         if wait.owner.process.alive:
-            with anyio.CancelScope(shield=True), suppress(OSError):
+            with suppress(OSError):
                 await _lock_again(name, wait)
         raise
-    await _lock_again(name, wait)  # if its time was over as it was signalled already
 
 
 async def _lock_again(name: str, wait: ConditionWait) -> None:
-    if wait.unlocked:
-        await syscall(name, None, wait.mutex.lock(wait.owner))
+    """Nothing cancels it."""
+    if not wait.unlocked:
+        return
+    with anyio.CancelScope(shield=True):
+        try:
+            await syscall(name, None, wait.mutex.lock(wait.owner))
+        except OSError as error:
+            if is_owner_dead(error):
+                wait.locked_again()
+            raise
+    wait.locked_again()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, overload
 
+from asyncipc.faces.calls import retried
 from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel
 from asyncipc.faces.paths import Path, open_path
 from asyncipc.kernel.openfile import O_CLOEXEC, O_RDONLY, O_WRONLY
@@ -29,11 +31,7 @@ async def open_fifo(path: Path, mode: Literal["r", "w"]) -> PipeReceiveChannel |
     if mode not in {"r", "w"}:
         raise ValueError(f"mode is 'r' or 'w', not {mode!r}")
     access = O_RDONLY if mode == "r" else O_WRONLY
-    while True:
-        try:
-            entry = await open_path(path, access | O_CLOEXEC, 0)
-        except InterruptedError:  # PEP 475
-            continue
-        if mode == "r":
-            return PipeReceiveChannel(current(), entry)
-        return PipeSendChannel(current(), entry)
+    entry = await retried(partial(open_path, path, access | O_CLOEXEC, 0))
+    if mode == "r":
+        return PipeReceiveChannel(current(), entry)
+    return PipeSendChannel(current(), entry)

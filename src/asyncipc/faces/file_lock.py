@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
+from asyncipc.faces.calls import release, retried, take
 from asyncipc.faces.channels import Channel
 from asyncipc.faces.paths import Path, open_path
 from asyncipc.kernel.descriptors import Descriptor
@@ -13,7 +15,6 @@ from asyncipc.kernel.files.namespace import O_CREAT
 from asyncipc.kernel.locks.flock import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN
 from asyncipc.kernel.openfile import O_CLOEXEC, O_RDONLY
 from asyncipc.runtime.process import Body, current
-from asyncipc.runtime.syscall import call, syscall
 
 MODE: Final = 0o666
 """Of a file that is made for its lock; the umask takes from it."""
@@ -52,38 +53,25 @@ async def _entry_of(body: Body, file: int | Channel | Path) -> tuple[Descriptor,
         return body.process.table[file.fd], False
     if isinstance(file, int):
         return body.process.table[file], False
-    while True:
-        try:
-            return await open_path(file, O_RDONLY | O_CREAT | O_CLOEXEC, MODE), True
-        except InterruptedError:  # PEP 475
-            continue
+    opening = partial(open_path, file, O_RDONLY | O_CREAT | O_CLOEXEC, MODE)
+    return await retried(opening), True
 
 
 async def _lock(body: Body, entry: Descriptor, operation: int) -> None:
-    while True:
+    def attempt() -> Awaitable[None]:
         locking = body.machine.flock(body, entry, operation)
-        try:
-            await syscall("flock", locking, locking)
-        except InterruptedError:
-            continue
-        return
+        return take("flock", locking, locking, body.machine.flock(body, entry, LOCK_UN))
+
+    await retried(attempt)
 
 
 def _unlock(body: Body, entry: Descriptor) -> None:
     """Unless it is closed, or the process is over, and the lock gone with that."""
     if entry.open:
-        locking = body.machine.flock(body, entry, LOCK_UN)
-        try:
-            call("flock", locking)
-        except InterruptedError:
-            locking()
+        release("flock", body.machine.flock(body, entry, LOCK_UN))
 
 
 def _close(body: Body, entry: Descriptor) -> None:
     table = body.process.table
     if entry.open:
-        try:
-            call("close", table.close, entry.fd)
-        except InterruptedError:
-            if entry.open:
-                table.close(entry.fd)
+        release("close", table.close, entry.fd)

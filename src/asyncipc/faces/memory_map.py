@@ -1,242 +1,25 @@
-"""The memory map: what a program holds of a mapping, shaped as ``mmap.mmap``.
-
-It is an address and a length, as a pointer is.  Whose memory is there is asked
-at each access: that of the process that runs.  So a map that a parent made
-works in its forked child, whether it is handed over or closed over, as the
-child's own mapping; either may close its own.
-
-Access by index, slice, read and write is checked: SIGBUS behind the end of the
-file, SIGSEGV without PROT_READ, to the process that accesses.  ``buf`` gives a
-raw view instead, for ``struct``, ``array`` and NumPy: it is the memory itself,
-and escapes the checks.
-"""
+"""The memory map: what mmap(2) gives, shaped as ``mmap.mmap``."""
 
 from __future__ import annotations
 
 import errno
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Concatenate, Final, NoReturn, ParamSpec, Self, SupportsIndex, TypeVar, overload
+from typing import Final, NoReturn, Self, TypeAlias
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.memory.address_space import mapping_at
-from asyncipc.kernel.memory.contents import PAGE, Contents
-from asyncipc.kernel.memory.mapping import (
-    PROT_WRITE,
-    SIGBUS,
-    SIGSEGV,
-    Mapping,
-    MemoryFault,
-)
-from asyncipc.kernel.signals.disposition import SignalInfo, bit
-from asyncipc.runtime.backend import Backend
-from asyncipc.runtime.process import Body, current
+from asyncipc.faces.address_range import AddressRange, octets_of
+from asyncipc.kernel.memory.contents import PAGE, pages_in
+from asyncipc.kernel.memory.mapping import PROT_WRITE, Mapping
+from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
-from asyncipc.runtime.threads import run_handlers
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-BUS_ADRERR: Final = 2
-SEGV_ACCERR: Final = 2
-CODES: Final = {SIGBUS: BUS_ADRERR, SIGSEGV: SEGV_ACCERR}
-CLOSED: Final = "mmap closed or invalid"
+Octets: TypeAlias = "bytes | bytearray | memoryview"
 READ_ONLY: Final = "mmap can't modify a readonly memory map."
 
 
-def fault(body: Body, signal: int) -> None:
-    """force_sig_fault(): the signal of an access that failed, to the task that made it.
-
-    Returns if a handler has run.  Blocked or ignored it is as deadly as by default.
-    """
-    process, thread = body.process, body.threads.own()
-    if bit(signal) & process.handled & ~thread.mask:
-        info = SignalInfo(signal, CODES[signal])
-        body.simulation.kernel.delivery.deliver(process, info, thread)
-        run_handlers(body)
-        body.leave_if_over()
-    else:
-        die(body, signal)
-
-
-def die(body: Body, signal: int) -> NoReturn:
-    """The process is over, and its task leaves."""
-    body.simulation.kernel.end(body.process, signal)
-    body.leave_if_over()
-    raise AssertionError("a process that was killed is over")
-
-
-class Memory:
-    """Memory at an ``address``, as any process that has it mapped may use it."""
-
-    __slots__ = ("_length", "_machine", "address")
-
-    def __init__(self, machine: Backend, mapping: Mapping) -> None:
-        self._machine = machine
-        self.address = mapping.address
-        self._length = mapping.length
-
-    def here(self) -> Mapping | None:
-        """What the current process has mapped here, if anything."""
-        body = current()
-        if body.attention:
-            body.leave_if_over()
-        if body.machine is not self._machine:  # there the address may be another's
-            return None
-        return mapping_at(body.process, self.address)
-
-    def mapping(self) -> Mapping:
-        """What the current process has mapped here.  ValueError if nothing (any more)."""
-        mapping = self.here()
-        if mapping is None:
-            raise ValueError(CLOSED)
-        return mapping
-
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
-        """The contents that ``size`` octets at ``offset`` are part of, and where in them.
-
-        To every process that shares the memory the same.  EFAULT beyond it.
-        """
-        return self.mapping().place(offset, size)
-
-    def _access(
-        self, access: Callable[Concatenate[Mapping, P], T], *args: P.args, **options: P.kwargs
-    ) -> T:
-        """Read or write.  One that faults is tried again when a handler has run, as the
-        processor does; where that would go on for ever, the process ends.
-        """
-        try:
-            return access(self.mapping(), *args, **options)
-        except MemoryFault as failed:
-            return self._again(failed, access, *args, **options)
-
-    def _again(
-        self,
-        failed: MemoryFault,
-        access: Callable[Concatenate[Mapping, P], T],
-        *args: P.args,
-        **options: P.kwargs,
-    ) -> T:
-        fault(current(), failed.signal)
-        try:
-            return access(self.mapping(), *args, **options)
-        except MemoryFault as failed_again:
-            die(current(), failed_again.signal)
-
-    def _to_write(self) -> Mapping:
-        """The mapping: the faults of the processor are all there is."""
-        return self._access(lambda mapping: mapping)
-
-    @property
-    def buf(self) -> memoryview:
-        """The memory itself: a raw view, which is not checked; read-only without PROT_WRITE.
-
-        A private mapping has copied all of its pages then.  As long as it, or a
-        part of it, is held, ``close`` fails with BufferError, and a file that has
-        no room to grow where it is does not grow (ENOMEM).
-        """
-        return self._access(Mapping.view)
-
-    def __buffer__(self, flags: int) -> memoryview:
-        """The buffer protocol, which Python asks for in this way since 3.12."""
-        return self.buf
-
-    def __len__(self) -> int:
-        self.mapping()
-        return self._length
-
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> bytes: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> int | bytes:
-        """An octet, or the octets of a slice.  IndexError."""
-        if isinstance(index, slice):
-            start, stop, step = index.indices(self._length)
-            if step == 1:
-                size = max(stop - start, 0)
-                try:
-                    return self.mapping().load(start, size)
-                except MemoryFault as failed:
-                    return self._again(failed, Mapping.load, start, size)
-            places = range(*index.indices(len(self)))
-            return b"".join(self._access(Mapping.load, place, 1) for place in places)
-        return self._access(Mapping.load, self._index(index, "mmap indices must be integers"), 1)[0]
-
-    @overload
-    def __setitem__(self, index: SupportsIndex, value: int) -> None: ...
-    @overload
-    def __setitem__(self, index: slice, value: bytes | bytearray | memoryview) -> None: ...
-    def __setitem__(
-        self, index: SupportsIndex | slice, value: int | bytes | bytearray | memoryview
-    ) -> None:
-        """Change an octet, or as many as the slice has.  TypeError if that is not allowed."""
-        mapping = self._to_write()
-        if isinstance(index, slice):
-            self._set_slice(mapping, index, octets_of(value))
-            return
-        place = self._index(index, "mmap indices must be integer")
-        if not isinstance(value, int):
-            raise TypeError("mmap item value must be an int")
-        if not 0 <= value <= 255:
-            raise ValueError("mmap item value must be in range(0, 256)")
-        self._access(Mapping.store, place, bytes((value,)))
-
-    def _set_slice(self, mapping: Mapping, index: slice, data: bytes) -> None:
-        places = range(*index.indices(self._length))
-        if len(places) != len(data):
-            raise IndexError("mmap slice assignment is wrong size")
-        if places.step == 1:
-            try:
-                mapping.store(places.start, data)
-            except MemoryFault as failed:
-                self._again(failed, Mapping.store, places.start, data)
-            return
-        for nth, place in enumerate(places):
-            self._access(Mapping.store, place, data[nth : nth + 1])
-
-    def _index(self, index: SupportsIndex, complaint: str) -> int:
-        try:
-            place = operator.index(index)
-        except TypeError:
-            raise TypeError(complaint) from None
-        if place < 0:
-            place += self._length
-        if not 0 <= place < self._length:
-            raise IndexError("mmap index out of range")
-        return place
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Octet by octet, as ``mmap.mmap`` gives them: each as bytes."""
-        for place in range(len(self)):
-            yield self._access(Mapping.load, place, 1)
-
-
-class AttachedMemory(Memory):
-    """What shmat(2) gives: a pointer, whose every misuse is SIGSEGV."""
-
-    __slots__ = ()
-
-    def mapping(self) -> Mapping:
-        mapping = self.here()
-        if mapping is None:
-            raise MemoryFault(SIGSEGV)
-        return mapping
-
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
-        if self.here() is None:
-            fail(errno.EFAULT)
-        return super().place(offset, size)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __repr__(self) -> str:
-        return f"<asyncipc attached memory at {self.address:#x}, {self._length} octets>"
-
-
-class MemoryMap(Memory):
+class MemoryMap(AddressRange):
     """What mmap(2) gives, with the methods of ``mmap.mmap``.
 
     It lacks ``resize`` and ``madvise``, which refuse by name.
@@ -289,7 +72,7 @@ class MemoryMap(Memory):
         end = self.find(b"\n")
         return self.read() if end < 0 else self.read(end + 1 - self.tell())
 
-    def write(self, data: bytes | bytearray | memoryview) -> int:
+    def write(self, data: Octets) -> int:
         """Write all of ``data``.  ValueError if it does not fit, TypeError if read-only."""
         mapping = self.mapping()
         octets = octets_of(data)
@@ -309,15 +92,43 @@ class MemoryMap(Memory):
             raise ValueError("write byte out of range")
         self.write(bytes((byte,)))
 
-    def find(self, sub: bytes, start: int | None = None, end: int | None = None) -> int:
-        """The first place of ``sub`` from here, or ``start``, on; -1."""
-        start = self.tell() if start is None else start
-        return self[:].find(sub, start, self._length if end is None else end)
+    def find(self, sub: Octets, start: int | None = None, end: int | None = None) -> int:
+        """The first place of ``sub`` from here, or ``start``, on; -1.
 
-    def rfind(self, sub: bytes, start: int | None = None, end: int | None = None) -> int:
-        """The last place of ``sub`` from here, or ``start``, on; -1."""
-        start = self.tell() if start is None else start
-        return self[:].rfind(sub, start, self._length if end is None else end)
+        Page by page: what lies behind that place is not accessed.
+        """
+        wanted = octets_of(sub)
+        first, last = self._bounds(start, end)
+        if not wanted:
+            return first if first <= last else -1
+        before = b""
+        for begin, stop in blocks(first, last, len(wanted)):
+            octets = before + self._access(Mapping.load, begin, stop - begin)
+            found = octets.find(wanted)
+            if found >= 0:
+                return stop - len(octets) + found
+            before = octets[max(len(octets) + 1 - len(wanted), 0) :]
+        return -1
+
+    def rfind(self, sub: Octets, start: int | None = None, end: int | None = None) -> int:
+        """The last place of ``sub`` from here, or ``start``, on; -1.  Page by page from the end."""
+        wanted = octets_of(sub)
+        first, last = self._bounds(start, end)
+        if not wanted:
+            return last if first <= last else -1
+        behind = b""
+        for begin, stop in blocks(first, last, len(wanted), -1):
+            octets = self._access(Mapping.load, begin, stop - begin) + behind
+            found = octets.rfind(wanted)
+            if found >= 0:
+                return begin + found
+            behind = octets[: len(wanted) - 1]
+        return -1
+
+    def _bounds(self, start: int | None, end: int | None) -> tuple[int, int]:
+        """Where to search: below 0 counts from the end; beyond the map is its edge."""
+        first = self.tell() if start is None else start
+        return slice(first, end).indices(len(self))[:2]
 
     def move(self, dest: int, src: int, count: int) -> None:
         """Copy ``count`` octets from ``src`` to ``dest``.  ValueError, TypeError (read-only)."""
@@ -396,12 +207,13 @@ class MemoryMap(Memory):
         return f"<asyncipc memory map at {self.address:#x}, {self._length} octets>"
 
 
-def octets_of(data: object) -> bytes:
-    """TypeError for what has no bytes."""
-    if type(data) is bytes:
-        return data
-    try:
-        return memoryview(data).tobytes()  # type: ignore[arg-type]
-    except TypeError:
-        kind = type(data).__name__
-        raise TypeError(f"a bytes-like object is required, not {kind!r}") from None
+def blocks(first: int, last: int, wanted: int, step: int = 1) -> Iterator[tuple[int, int]]:
+    """The pages of a range, clipped to it: so many at a time that ``wanted`` octets fit.
+
+    Nothing if they do not fit into the range.  ``step`` -1: from its end.
+    """
+    if last - first < wanted:
+        return
+    size = pages_in(wanted) * PAGE
+    for begin in range(first // size * size, last, size)[::step]:
+        yield max(begin, first), min(begin + size, last)

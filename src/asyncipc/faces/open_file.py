@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar, TypeVarTuple, final
 
 from anyio.abc import AsyncResource
 
+from asyncipc.faces.calls import retried
 from asyncipc.faces.channels import Channel
 from asyncipc.faces.paths import Path, open_path
 from asyncipc.kernel.buffers import Buffer
@@ -77,13 +79,11 @@ class FileChannel(Channel, AsyncResource):
         return length
 
     async def _retried(self, name: str, verb: Callable[[*Args], T | WouldBlock], *args: *Args) -> T:
-        """PEP 475: a handled signal ends no call of a channel."""
-        while True:
+        def attempt() -> Awaitable[T]:
             self.check_open()
-            try:
-                return await syscall(name, self, verb, *args)
-            except InterruptedError:
-                continue
+            return syscall(name, self, verb, *args)
+
+        return await retried(attempt)
 
     def _size(self) -> int:
         return self.file.status().size
@@ -101,12 +101,7 @@ async def open_file(path: Path, mode: str = "rb") -> FileChannel:
         raise ValueError(f"mode is one of {', '.join(MODES)}, not {mode!r}")
     body = current()
     flags = MODES[wanted] | O_CLOEXEC
-    while True:
-        try:
-            entry = await open_path(path, flags, 0o666)
-        except InterruptedError:  # PEP 475
-            continue
-        break
+    entry = await retried(partial(open_path, path, flags, 0o666))
     if not isinstance(entry.file, RegularFile):
         call("close", body.process.table.close, entry.fd)
         raise ValueError(f"{os.fsdecode(path)!r} is no regular file")

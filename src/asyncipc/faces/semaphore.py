@@ -6,12 +6,15 @@ import os
 from types import TracebackType
 from typing import final
 
+import anyio
+
+from asyncipc.faces.calls import release, retried, take
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.files.namespace import O_CREAT, O_EXCL
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
 from asyncipc.kernel.sync.semaphore import Semaphore as KernelSemaphore
 from asyncipc.runtime.process import current
-from asyncipc.runtime.syscall import call, syscall
+from asyncipc.runtime.syscall import call
 
 
 @final
@@ -31,10 +34,10 @@ class Semaphore:
         self.kernel = KernelSemaphore(futexes, word, f"semaphore at {offset:#x}")
 
     @classmethod
-    def create(cls, memory: Mapped, offset: int = 0, value: int = 1) -> Semaphore:
+    def create(cls, memory: Mapped, offset: int = 0, initial_value: int = 1) -> Semaphore:
         """A new one there.  EINVAL for a value below 0 or above 2**31 - 1."""
         made = cls(memory, offset)
-        call("sem_init", made.kernel.initialize, value)
+        call("sem_init", made.kernel.initialize, initial_value)
         return made
 
     @classmethod
@@ -50,23 +53,26 @@ class Semaphore:
         return self.kernel.value
 
     async def acquire(self) -> None:
-        """Take one.  *Blocks* while there is none; cancelled it has taken none.
+        """Take one.  *Blocks* while there is none; whatever it raises, it has taken none.
 
         Sleepers are served in order.  Handlers that run meanwhile do not end it.
         """
-        while True:
-            try:
-                return await syscall("sem_wait", None, self.kernel.wait())
-            except InterruptedError:
-                continue
+        kernel = self.kernel
+        await retried(lambda: take("sem_wait", None, kernel.wait(), kernel.post))
 
     def acquire_nowait(self) -> None:
-        """Take one now, or BlockingIOError (EAGAIN)."""
-        call("sem_trywait", lambda _: self.kernel.try_wait(), self.kernel.name)
+        """Take one now, or anyio.WouldBlock."""
+        try:
+            call("sem_trywait", lambda _: self.kernel.try_wait(), self.kernel.name)
+        except BlockingIOError:
+            raise anyio.WouldBlock from None
 
     def release(self) -> None:
-        """One more, which the first sleeper gets.  EOVERFLOW at 2**31 - 1."""
-        call("sem_post", lambda _: self.kernel.post(), self.kernel.name)
+        """One more, which the first sleeper gets, whatever handlers raise meanwhile.
+
+        EOVERFLOW at 2**31 - 1.
+        """
+        release("sem_post", lambda _: self.kernel.post(), self.kernel.name)
 
     async def __aenter__(self) -> Semaphore:
         await self.acquire()

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from asyncipc.kernel.files.node import S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK, Node
-from asyncipc.kernel.locks.lock import F_WRLCK, OFFSET_MAX, Family, Lock
-from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.files.node import S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK
+from asyncipc.kernel.locks.lock import F_WRLCK, OFFSET_MAX, Family
+from asyncipc.kernel.memory.address_space import AddressSpace
+from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
+from asyncipc.kernel.openfile import O_ACCMODE, OpenFile
+from asyncipc.kernel.processes.holdings import held_by
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.kernel.sockets.listener import Backlog
 from asyncipc.kernel.sockets.socket import (
@@ -31,7 +34,9 @@ from asyncipc.statistics import (
     FileStatistics,
     LockStatistics,
     MachineStatistics,
+    MappingStatistics,
     MessageQueueStatistics,
+    NamedQueueStatistics,
     ProcessStatistics,
     SegmentStatistics,
     SemaphoreSetStatistics,
@@ -45,6 +50,7 @@ ACCESS: Final = ("r", "w", "u", "u")
 """lsof's letters, by access mode."""
 KINDS: Final = {S_IFREG: "REG", S_IFDIR: "DIR", S_IFIFO: "FIFO", S_IFCHR: "CHR", S_IFSOCK: "sock"}
 FORMAT: Final = 0o170000
+PROTECTIONS: Final = ((PROT_READ, "r"), (PROT_WRITE, "w"))
 SEMAPHORE_PREFIX: Final = "sem."
 """How glibc names the file of a semaphore in /dev/shm."""
 UNIX_NETIDS: Final = {SOCK_STREAM: "u_str", SOCK_DGRAM: "u_dgr", SOCK_SEQPACKET: "u_seq"}
@@ -77,6 +83,7 @@ def take(kernel: Kernel) -> MachineStatistics:
         (*_introduced(seen), *_time_waits(kernel)),
         tuple(_locks(kernel)),
         *_system_v(kernel),
+        tuple(_named_queues(kernel)),
         shared_names=tuple(_shared_names(kernel)),
     )
 
@@ -95,7 +102,27 @@ def _process(process: Process, files: dict[OpenFile, int]) -> ProcessStatistics:
         LETTERS.get(process.state, "S" if _is_asleep(process) else "R"),
         process.name,
         descriptors,
+        tuple(_mappings(process)),
     )
+
+
+def _mappings(process: Process) -> Iterator[MappingStatistics]:
+    for mapping in held_by(process, AddressSpace) or ():
+        rights = "".join(letter if mapping.protection & bit else "-" for bit, letter in PROTECTIONS)
+        yield MappingStatistics(
+            mapping.address,
+            mapping.length,
+            f"{rights}-{'s' if mapping.is_shared else 'p'}",
+            mapping.offset,
+            _backing_name(mapping),
+        )
+
+
+def _backing_name(mapping: Mapping) -> str:
+    """As ``/proc/PID/maps`` names what is mapped."""
+    if mapping.backing is not None:
+        return mapping.backing.describe()
+    return "/dev/zero (deleted)" if mapping.is_shared else ""
 
 
 def _is_asleep(process: Process) -> bool:
@@ -111,7 +138,7 @@ def file_statistics(file: OpenFile) -> FileStatistics:
         file.describe(),
         kind,
         status.inode,
-        ACCESS[file.flags & 3],
+        ACCESS[file.flags & O_ACCMODE],
         _count(file, "unread"),
         status.size if kind == "REG" else None,
         getattr(file, "offset", 0),
@@ -187,29 +214,22 @@ def _introduced(seen: list[FileStatistics]) -> Iterator[FileStatistics]:
 
 
 def _locks(kernel: Kernel) -> Iterator[LockStatistics]:
-    for identity, lock, waits in kernel.locks:
-        assert isinstance(identity, Node | OpenFile)
+    """Whose each is: a flock is that of the first process that has the open file."""
+    holders: dict[object, int] = {}
+    for pid, process in sorted(kernel.processes.items()):
+        holders[process] = pid
+        for entry in process.table:
+            holders.setdefault(entry.file, pid)
+    for _, path, lock, waits in kernel.locks:
         yield LockStatistics(
-            _pid_of(kernel, lock),
+            -1 if lock.family is Family.OFD else holders.get(lock.owner, -1),
             lock.family.value,
             "WRITE" if lock.kind == F_WRLCK else "READ",
             waits,
             lock.start,
             0 if lock.end == OFFSET_MAX else lock.end,
-            identity.describe(),
+            path,
         )
-
-
-def _pid_of(kernel: Kernel, lock: Lock) -> int:
-    """The process; of a flock the first that has the open file; an OFD lock is nobody's."""
-    if isinstance(lock.owner, Process):
-        return lock.owner.pid
-    if lock.family is Family.OFD:
-        return -1
-    for pid, process in sorted(kernel.processes.items()):
-        if any(entry.file is lock.owner for entry in process.table):
-            return pid
-    return -1
 
 
 def _system_v(
@@ -221,7 +241,7 @@ def _system_v(
 ]:
     segments = tuple(
         SegmentStatistics(*_identity(each), each.size, each.attached, each.doomed)
-        for each in kernel.segments
+        for each in kernel.segments.known
     )
     sets = tuple(
         SemaphoreSetStatistics(*_identity(each), tuple(each.values))
@@ -229,13 +249,20 @@ def _system_v(
     )
     queues = tuple(
         MessageQueueStatistics(*_identity(each), each.octets, len(each.messages))
-        for each in kernel.system_v_messages.identifiers
+        for each in kernel.system_v_messages.known
     )
     return segments, sets, queues
 
 
 def _identity(each: Identified) -> tuple[int, int, int, int]:
     return each.key, each.identifier, each.uid, each.mode
+
+
+def _named_queues(kernel: Kernel) -> Iterator[NamedQueueStatistics]:
+    for each in kernel.message_queues:
+        yield NamedQueueStatistics(
+            each.describe(), each.uid, each.mode, each.maxmsg, each.msgsize, each.octets, len(each)
+        )
 
 
 def _shared_names(kernel: Kernel) -> Iterator[tuple[str, str]]:
@@ -248,7 +275,7 @@ def _shared_names(kernel: Kernel) -> Iterator[tuple[str, str]]:
         else:
             yield "shm_open", f"/{shown}"
     for queue in kernel.message_queues:
-        yield "mq_open", f"/{queue.name.decode(errors='backslashreplace')}"
+        yield "mq_open", queue.describe()
 
 
 def backlog_of(file: OpenFile) -> Iterator[Socket]:

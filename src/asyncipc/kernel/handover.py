@@ -7,7 +7,8 @@ takes no room there and nobody else can take it.
 
 Laws:
 
-* First in, first out among those whom a thing suits.
+* First in, first out among those whom a thing suits, and who are asleep.  Who is
+  on its way already, cancelled or stopped, is passed over, and tries for itself.
 * A call that was given something leaves the line with it, and has it when it
   tries: on trio as it sleeps, on asyncio by itself.
 * Who leaves without having tried (cancelled, killed, stopped) gives it back,
@@ -20,7 +21,8 @@ import errno
 from collections.abc import Callable
 from typing import Generic, TypeVar, final
 
-from asyncipc.kernel.waitqueue import Waitable, Waiter, WouldBlock
+from asyncipc.kernel.standing import Standing
+from asyncipc.kernel.waitqueue import Waitable, Waiter
 
 T = TypeVar("T")
 
@@ -32,7 +34,7 @@ class Handover(Generic[T]):
     ``source`` and ``mask`` say what is waited for, ``error`` is for who does not wait.
     """
 
-    __slots__ = ("_error", "_mask", "_source", "put_back", "standing")
+    __slots__ = ("error", "mask", "put_back", "source", "standing")
 
     def __init__(
         self,
@@ -41,17 +43,15 @@ class Handover(Generic[T]):
         put_back: Callable[[T], None],
         error: int = errno.EAGAIN,
     ) -> None:
-        self._source = source
-        self._mask = mask
-        self._error = error
+        self.source = source
+        self.mask = mask
+        self.error = error
         self.put_back = put_back
         self.standing: dict[Stand[T], None] = {}
 
     def stand(self, suits: Callable[[T], bool]) -> Stand[T]:
         """A call's place, for things that ``suits`` says yes to; taken when it joins."""
-        stand = Stand(self, suits)
-        stand.refusal = WouldBlock(stand, self._source, self._mask, self._error)
-        return stand
+        return Stand(self, suits)
 
     def offer(self, item: T) -> bool:
         """Give it to the first whom it suits; was there one?
@@ -59,7 +59,7 @@ class Handover(Generic[T]):
         Whose ``suits`` raises an OSError is woken with that, and it goes to the next.
         """
         for stand in list(self.standing):
-            if stand not in self.standing:
+            if stand not in self.standing or not stand.is_asleep():
                 continue
             try:
                 suits = stand.suits(item)
@@ -79,47 +79,26 @@ class Handover(Generic[T]):
 
 
 @final
-class Stand(Generic[T]):
-    """One call's place in the line; the line that its refusal names."""
+class Stand(Standing, Generic[T]):
+    """One call's place in the line."""
 
-    __slots__ = ("_error", "_given", "_handover", "_waiter", "barred", "refusal", "suits")
+    __slots__ = ("_error", "_given", "_handover", "suits")
 
     def __init__(self, handover: Handover[T], suits: Callable[[T], bool]) -> None:
+        super().__init__(handover.standing, handover.source, handover.mask, handover.error)
         self._handover = handover
-        self._waiter: Waiter | None = None
         self._given: T | None = None
         self._error: OSError | None = None
         self.suits = suits
-        self.barred = False
-        self.refusal: WouldBlock
-
-    # -- for who gives
 
     def give(self, item: T) -> None:
         self._given = item
-        self._called()
+        self.go()
 
     def dismiss(self, error: OSError) -> None:
         """It wakes with an error."""
         self._error = error
-        self._called()
-
-    def _called(self) -> None:
-        self._handover.standing.pop(self, None)
-        if self._waiter is not None and not self._waiter.serve():
-            self._waiter.wake()
-
-    def try_now(self) -> None:
-        """It tries for itself, and stays where it stands if refused."""
-        waiter = self._waiter
-        assert waiter is not None, "nobody stands there"
-        served = waiter.serve()
-        if served is None:
-            waiter.wake()
-        elif served:
-            self._handover.standing.pop(self, None)
-
-    # -- for the call itself
+        self.go()
 
     def claim(self) -> T | None:
         """What it was given, once; or the error that it was dismissed with."""
@@ -129,21 +108,9 @@ class Stand(Generic[T]):
         item, self._given = self._given, None
         return item
 
-    # -- as the line of a refusal
-
-    def join(self, waiter: Waiter) -> None:
-        self._waiter = waiter
-        self._handover.standing[self] = None
-
     def leave(self, waiter: Waiter) -> None:
-        """Leaving twice is leaving once."""
-        self._handover.standing.pop(self, None)
+        """What it was given and has not claimed, it gives back."""
+        super().leave(waiter)
         item, self._given = self._given, None
         if item is not None:
             self._handover.put_back(item)
-
-    def try_again(self, waiter: Waiter) -> None:
-        """There are no turns: what is meant for it is in its hands."""
-
-    def refused(self, waiter: Waiter) -> None:
-        """It stays where it stands."""

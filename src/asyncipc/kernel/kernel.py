@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.mqueue.names import MessageQueues
     from asyncipc.kernel.sockets.socket import Socket
     from asyncipc.kernel.sync.futex import Futexes
-    from asyncipc.kernel.sysv.messages import TypedQueues
+    from asyncipc.kernel.sysv.message_queues import TypedQueues
     from asyncipc.kernel.sysv.segments import Segments
     from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
     from asyncipc.kernel.unix.in_flight import InFlight
@@ -135,7 +135,7 @@ class Kernel:
 
     @cached_property
     def system_v_messages(self) -> TypedQueues:
-        from asyncipc.kernel.sysv.messages import TypedQueues
+        from asyncipc.kernel.sysv.message_queues import TypedQueues
 
         return TypedQueues(self.timers)
 
@@ -321,7 +321,7 @@ class Kernel:
 
     def _adopt(self, parent: Process, child: Process) -> None:
         if child.parent is not None:
-            del child.parent.children[child.pid]
+            child.parent.lose_child(child)
         parent.take_child(child)
         if child.state is State.ZOMBIE:
             self._report_end(child)
@@ -331,7 +331,7 @@ class Kernel:
         process.state = State.REAPED
         del self.processes[process.pid]
         if process.parent is not None:
-            del process.parent.children[process.pid]
+            process.parent.lose_child(process)
         self.tell(process, "reaped", "")
         process.tell_end()
 

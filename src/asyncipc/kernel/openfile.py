@@ -7,8 +7,8 @@ sleeps on it holds it meanwhile, and the last one to let go releases it.  That
 is why closing a descriptor does not disturb a task that sleeps on it.
 
 An endpoint is an open file with verbs of its own; the verbs that it lacks
-fail here with what Linux says for it.  Sockets have a class between; no
-inheritance is deeper than that.
+fail here with what Linux says for it.  Sockets have a class between, and so do
+the files of a node; no inheritance is deeper than that.
 """
 
 from __future__ import annotations
@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 O_RDONLY: Final = 0o0
 O_WRONLY: Final = 0o1
 O_RDWR: Final = 0o2
+O_ACCMODE: Final = 0o3
 O_APPEND: Final = 0o2000
 O_NONBLOCK: Final = 0o4000
 O_ASYNC: Final = 0o20000
 O_DIRECT: Final = 0o40000
 O_NOATIME: Final = 0o1000000
 O_CLOEXEC: Final = 0o2000000
+
+SEEK_MAX: Final = 4
+"""SEEK_HOLE is the last of them."""
 
 UNBOUNDED: Final = 2**63 - 1
 
@@ -116,8 +120,14 @@ class OpenFile:
     file_mode = 0o600
     is_stream = False
 
+    has_places = False
+    """May a call say where in it to read (FMODE_PREAD)?"""
+
     signal_driven = True
     """Does O_ASYNC mean anything here?  Else it is taken, and not kept (setfl)."""
+
+    direct = False
+    """May O_DIRECT be set (FMODE_CAN_ODIRECT)?"""
 
     whole_max = UNBOUNDED
     """A write of at most so many bytes goes in whole or not at all."""
@@ -222,8 +232,8 @@ class OpenFile:
         fail(errno.EINVAL)
 
     def seek(self, offset: int, whence: int) -> int:
-        """lseek(2)"""
-        fail(errno.ESPIPE)
+        """lseek(2): whence comes before what it is of."""
+        fail(errno.ESPIPE if 0 <= whence <= SEEK_MAX else errno.EINVAL)
 
     def read_at(self, size: int, offset: int) -> bytes:
         """pread(2)"""

@@ -37,6 +37,9 @@ class Watcher(Protocol):
 class Waiter(Watcher, Protocol):
     """Somebody asleep in a call."""
 
+    def is_asleep(self) -> bool:
+        """Else it is on its way already: woken, cancelled, stopped, or over."""
+
     def serve(self) -> bool | None:
         """Try in its stead: True, it was served and wakes with the result; False, it
         was refused.  None: it has to try by itself.

@@ -47,12 +47,17 @@ def entry_of(fd: int) -> Descriptor | None:
 
 
 async def not_open(name: str, fd: int, *args: object) -> NoReturn:
-    """EBADF, on the road of every call: cancellable, told to the taps, and others' turn."""
+    """EBADF, as ``refused``."""
+    await refused(name, errno.EBADF, fd, *args)
+
+
+async def refused(name: str, number: int, *args: object) -> NoReturn:
+    """An error, on the road of every call: cancellable, told to the taps, and others' turn."""
 
     def refuse(*_: object) -> None:
-        fail(errno.EBADF)
+        fail(number)
 
-    await syscall(name, None, refuse, fd, *args)
+    await syscall(name, None, refuse, *args)
     raise AssertionError
 
 

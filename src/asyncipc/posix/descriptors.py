@@ -179,6 +179,8 @@ def _fcntl_seals(entry: Descriptor, command: int, argument: int) -> int:
 def _set_status_flags(entry: Descriptor, fd: int, flags: int) -> int:
     """F_SETFL: what may be changed is; the access mode and the rest stay."""
     file = entry.file
+    if flags & openfile.O_DIRECT and not file.direct:
+        fail(errno.EINVAL)
     if not file.signal_driven:
         flags &= ~O_ASYNC
     if flags & O_ASYNC:

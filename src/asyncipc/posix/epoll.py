@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import operator
 
-from asyncipc.errors import fail
-from asyncipc.kernel.anonymous.epoll import EVENTS_MAX, EpollWait, control, epoll_of
-from asyncipc.posix.arguments import entry_of, not_open, until_ns
+from asyncipc.kernel.anonymous.epoll import EpollWait, control
+from asyncipc.posix.arguments import file_of, until_ns
 from asyncipc.posix.constants import EPOLL_CLOEXEC
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
@@ -67,10 +65,7 @@ async def epoll_wait(
     fd, most = operator.index(epfd), operator.index(maxevents)
     if timeout_s is not None and math.isnan(timeout_s):
         raise ValueError("timeout_s is a time in seconds, not NaN")
-    entry = entry_of(fd) or await not_open("epoll_wait", fd, most)
-    if not 0 < most <= EVENTS_MAX:
-        fail(errno.EINVAL)
-    wait = EpollWait(epoll_of(entry.file), fd, most)
+    wait = EpollWait(file_of, fd, most)
     if timeout_s == 0:
         return await syscall("epoll_wait", None, lambda *_: wait.at_once(), fd, most)
     if timeout_s is not None and timeout_s < 0:

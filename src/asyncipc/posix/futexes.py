@@ -7,7 +7,7 @@ import operator
 
 from asyncipc.errors import fail
 from asyncipc.faces.words import Mapped, word_in
-from asyncipc.posix.arguments import is_over, until_ns
+from asyncipc.posix.arguments import is_over, refused, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -30,10 +30,13 @@ async def futex_wait(
     multiple of 4, negative time), EFAULT (outside the mapping).  Not modelled: bit
     sets, priorities (PI), clocks.
     """
-    body = current()
-    if timeout_s is not None and timeout_s < 0:
-        fail(errno.EINVAL)
-    wait = body.machine.futexes.wait(word_in(mapping, offset), operator.index(expected))
+    at, wanted = operator.index(offset), operator.index(expected)
+    try:
+        if timeout_s is not None and timeout_s < 0:
+            fail(errno.EINVAL)
+        wait = current().machine.futexes.wait(word_in(mapping, at), wanted)
+    except OSError as error:
+        await refused("futex", error.errno or 0, at, wanted)
     until = until_ns(timeout_s)
     await syscall("futex", None, wait, dontwait=is_over(timeout_s), until_ns=until)
 

@@ -79,8 +79,8 @@ async def mq_send(mqdes: int, data: Buffer, priority: int = 0) -> None:
 
     Blocks while the queue is full; EAGAIN with O_NONBLOCK.  Senders are let in
     in the order they came, whatever their priority.  Cancelled while it waits it
-    has sent nothing.  Errors: EBADF (not open to send; no queue), EMSGSIZE,
-    EINVAL (priority), EINTR.
+    has sent nothing; once a receiver has taken its message in, it is too late.
+    Errors: EBADF (not open to send; no queue), EMSGSIZE, EINVAL (priority), EINTR.
     """
     await mq_timedsend(mqdes, data, priority, None)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import operator
-from typing import Final
 
-from asyncipc.errors import Unsupported, fail
-from asyncipc.faces.memory_map import AttachedMemory
+from asyncipc.errors import fail
+from asyncipc.faces.attached_memory import AttachedMemory
 from asyncipc.kernel.sysv.segments import SegmentStatus
-from asyncipc.posix.constants import IPC_RMID, IPC_SET, IPC_STAT, SHM_LOCK, SHM_UNLOCK
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
 
@@ -21,9 +19,6 @@ __all__ = [
     "shmdt",
     "shmget",
 ]
-
-COMMANDS_MAX: Final = 15
-"""IPC_INFO, SHM_STAT, SHM_INFO and SHM_STAT_ANY lie below, and are for ipcs(1)."""
 
 
 def shmget(key: int, size: int, flags: int) -> int:
@@ -38,7 +33,7 @@ def shmget(key: int, size: int, flags: int) -> int:
     segments = body.machine.segments
 
     def get(key: int, size: int, flags: int) -> int:
-        return segments.shmget(body.process, key, size, flags)
+        return segments.get(body.process, key, size, flags)
 
     return call("shmget", get, operator.index(key), operator.index(size), operator.index(flags))
 
@@ -55,7 +50,7 @@ def shmat(shmid: int, flags: int = 0) -> AttachedMemory:
     segments = body.machine.segments
 
     def attach(shmid: int, flags: int) -> AttachedMemory:
-        return AttachedMemory(body.machine, segments.shmat(body.process, shmid, flags))
+        return AttachedMemory(body.machine, segments.attach(body.process, shmid, flags))
 
     return call("shmat", attach, operator.index(shmid), operator.index(flags))
 
@@ -72,7 +67,7 @@ def shmdt(memory: AttachedMemory) -> None:
         mapping = memory.here()
         if mapping is None:
             fail(errno.EINVAL)
-        body.machine.segments.shmdt(body.process, mapping)
+        body.machine.segments.detach(body.process, mapping)
 
     call("shmdt", detach, memory.address)
 
@@ -92,19 +87,4 @@ def shmctl(shmid: int, command: int, status: SegmentStatus | None = None) -> Seg
 
 def _shmctl(shmid: int, command: int, status: SegmentStatus | None) -> SegmentStatus | None:
     body = current()
-    segments, process = body.machine.segments, body.process
-    if command == IPC_STAT:
-        return segments.stat(process, shmid)
-    if command == IPC_RMID:
-        segments.remove(process, shmid)
-    elif command == IPC_SET:
-        if status is None:
-            fail(errno.EFAULT)
-        segments.set(process, shmid, status.uid, status.gid, status.mode)
-    elif command in {SHM_LOCK, SHM_UNLOCK}:
-        segments.lock(process, shmid, locked=command == SHM_LOCK)
-    elif 0 <= command <= COMMANDS_MAX:
-        raise Unsupported(f"asyncipc does not model shmctl command {command}")
-    else:
-        fail(errno.EINVAL)
-    return None
+    return body.machine.segments.control(body.process, shmid, command, status)

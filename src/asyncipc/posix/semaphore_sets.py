@@ -7,11 +7,10 @@ import operator
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from asyncipc.errors import fail
-from asyncipc.kernel.sysv.identifiers import IPC_SET, IPC_STAT
-from asyncipc.kernel.sysv.semaphore_sets import GETALL, SETALL, SETVAL, SemaphoreSetStatus
-from asyncipc.kernel.sysv.semaphores import SemaphoreCall
-from asyncipc.posix.arguments import is_over, until_ns
+from asyncipc.kernel.sysv.identifiers import IPC_SET
+from asyncipc.kernel.sysv.semaphore_call import SEMOPM, SemaphoreCall
+from asyncipc.kernel.sysv.semaphore_sets import SETALL, SETVAL, Argument, SemaphoreSetStatus
+from asyncipc.posix.arguments import is_over, refused, until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -38,9 +37,7 @@ def semget(key: int, count: int, flags: int = 0) -> int:
     body = current()
     return call(
         "semget",
-        lambda key, count, flags: body.machine.semaphore_sets.semget(
-            body.process, key, count, flags
-        ),
+        lambda key, count, flags: body.machine.semaphore_sets.get(body.process, key, count, flags),
         operator.index(key),
         operator.index(count),
         operator.index(flags),
@@ -65,9 +62,9 @@ async def semtimedop(semid: int, operations: Operations, timeout_s: float | None
 
     EINVAL below 0.
     """
-    if timeout_s is not None and timeout_s < 0:
-        fail(errno.EINVAL)
     wanted = _operations(semid, operations)
+    if timeout_s is not None and timeout_s < 0 and len(wanted.operations) <= SEMOPM:
+        await refused("semtimedop", errno.EINVAL, *wanted.arguments())
     until = until_ns(timeout_s)
     await syscall("semtimedop", None, wanted, dontwait=is_over(timeout_s), until_ns=until)
 
@@ -75,7 +72,7 @@ async def semtimedop(semid: int, operations: Operations, timeout_s: float | None
 def _operations(semid: int, operations: Operations) -> SemaphoreCall:
     body = current()
     wanted = [_sembuf(*operation) for operation in operations]
-    return body.machine.semaphore_sets.semop(body.process, operator.index(semid), wanted)
+    return body.machine.semaphore_sets.operate(body.process, operator.index(semid), wanted)
 
 
 def _sembuf(index: int, change: int, flags: int = 0) -> tuple[int, int, int]:
@@ -91,7 +88,7 @@ def semctl(
     semid: int,
     index: int,
     command: int,
-    argument: int | Sequence[int] | SemaphoreSetStatus | None = None,
+    argument: Argument = None,
 ) -> int | list[int] | SemaphoreSetStatus:
     """semctl(2): ask about a set of semaphores, or change it; what is changed answers 0.
 
@@ -107,24 +104,16 @@ def semctl(
 
 
 def _semctl(
-    semid: int, index: int, command: int, argument: object
+    semid: int, index: int, command: int, argument: Argument
 ) -> int | list[int] | SemaphoreSetStatus:
-    body = current()
-    sets, process = body.machine.semaphore_sets, body.process
-    if command == IPC_STAT:
-        return sets.stat(process, semid)
-    if command == GETALL:
-        return sets.get_all(process, semid)
     if command == SETVAL:
-        sets.set_value(process, semid, index, _number(argument))
+        argument = _number(argument)
     elif command == SETALL:
-        sets.set_all(process, semid, _numbers(argument))
+        argument = _numbers(argument)
     elif command == IPC_SET:
-        status = _status(argument)
-        sets.set(process, semid, status.uid, status.gid, status.mode)
-    else:
-        return sets.control(process, semid, index, command)
-    return 0
+        argument = _status(argument)
+    body = current()
+    return body.machine.semaphore_sets.control(body.process, semid, index, command, argument)
 
 
 def _number(argument: object) -> int:

@@ -30,7 +30,7 @@ def msgget(key: int, flags: int) -> int:
     body = current()
     return call(
         "msgget",
-        lambda key, flags: body.machine.msgget(body, key, flags),
+        lambda key, flags: body.machine.system_v_messages.get(body.process, key, flags),
         operator.index(key),
         flags_of(flags),
     )
@@ -47,7 +47,8 @@ async def msgsnd(msqid: int, kind: int, data: Buffer, flags: int = 0) -> None:
     """
     body = current()
     flags, kind, msqid = flags_of(flags), operator.index(kind), operator.index(msqid)
-    send = body.machine.msgsnd(body, msqid, kind, octets(data), flags)
+    queues = body.machine.system_v_messages
+    send = queues.send(body.process, msqid, kind, octets(data), flags)
     await syscall("msgsnd", None, send, dontwait=bool(flags & IPC_NOWAIT))
 
 
@@ -63,7 +64,8 @@ async def msgrcv(msqid: int, size: int, kind: int = 0, flags: int = 0) -> tuple[
     """
     body = current()
     flags, kind, msqid = flags_of(flags), operator.index(kind), operator.index(msqid)
-    receive = body.machine.msgrcv(body, msqid, operator.index(size), kind, flags)
+    queues = body.machine.system_v_messages
+    receive = queues.receive(body.process, msqid, operator.index(size), kind, flags)
     return await syscall("msgrcv", None, receive, dontwait=bool(flags & IPC_NOWAIT))
 
 
@@ -78,7 +80,7 @@ def msgctl(msqid: int, command: int, status: QueueStatus | None = None) -> Queue
     body = current()
 
     def control(msqid: int, command: int, *_: object) -> QueueStatus | None:
-        return body.machine.msgctl(body, msqid, command, status)
+        return body.machine.system_v_messages.control(body.process, msqid, command, status)
 
     shown = () if status is None else (tuple(status),)
     return call("msgctl", control, operator.index(msqid), operator.index(command), *shown)

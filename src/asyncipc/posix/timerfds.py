@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import operator
+from typing import Final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.anonymous.timerfd import TimerFile
@@ -22,7 +23,9 @@ __all__ = [
     "timerfd_settime_ns",
 ]
 
-SECOND = 1_000_000_000
+SECOND: Final = 1_000_000_000
+TIME_T: Final = range(-(2**63), 2**63)
+"""PyTime_t and ktime_t: nanoseconds."""
 
 
 def timerfd_create(clockid: int, *, flags: int = TFD_CLOEXEC) -> int:
@@ -50,7 +53,7 @@ def timerfd_settime(
     ``initial`` 0 disarms.  TFD_TIMER_ABSTIME: it is a time of the machine's
     clock.  Unread expirations are gone.  Returns what was left, and the former
     interval.  TFD_TIMER_CANCEL_ON_SET changes nothing, as that clock is never
-    set.  EBADF, EINVAL.
+    set.  EBADF, EINVAL.  OverflowError: more nanoseconds than 64 bits hold.
     """
     value, period = timerfd_settime_ns(
         fd, flags=flags, initial=_in_ns(initial), interval=_in_ns(interval)
@@ -66,13 +69,11 @@ def timerfd_settime_ns(
     def change(fd: int, flags: int, initial: int, interval: int) -> tuple[int, int]:
         return _timer_of(fd).settime(flags, initial, interval)
 
+    initial, interval = operator.index(initial), operator.index(interval)
+    if initial not in TIME_T or interval not in TIME_T:
+        raise OverflowError("int too big to convert")
     return call(
-        "timerfd_settime",
-        change,
-        operator.index(fd),
-        operator.index(flags),
-        operator.index(initial),
-        operator.index(interval),
+        "timerfd_settime", change, operator.index(fd), operator.index(flags), initial, interval
     )
 
 
@@ -98,6 +99,7 @@ def _timer_of(fd: int) -> TimerFile:
 
 
 def _in_ns(seconds: float) -> int:
-    if not math.isfinite(seconds):
-        raise ValueError("a time in seconds is a finite number")
-    return nanoseconds(seconds)
+    """What is neither less nor more is no number at all."""
+    if not TIME_T.start / SECOND < seconds < TIME_T.stop / SECOND:
+        raise OverflowError("timestamp out of range for platform time_t")
+    return nanoseconds(seconds) if seconds >= 0 else math.floor(seconds * SECOND)

@@ -10,6 +10,7 @@ from typing import Any, final
 
 import anyio
 
+from asyncipc.kernel.processes.process import State
 from asyncipc.runtime import lent
 from asyncipc.runtime.parking import Place, Scope, Sleeper
 
@@ -25,6 +26,13 @@ class AsyncioSleeper(Sleeper):
     def wake(self) -> None:
         if self.future is not None and not self.future.done():
             self.future.set_result(None)
+
+    def is_asleep(self) -> bool:
+        # A cancellation cancels the future at once, before the task runs.
+        future, body = self.future, self.body
+        if future is None or future.done():
+            return False
+        return body.process.state is State.RUNNING and body.next_program is None
 
 
 @final

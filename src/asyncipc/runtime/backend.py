@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from asyncipc.runtime.parking import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from asyncipc.kernel.anonymous.epoll import EpollFile
     from asyncipc.kernel.anonymous.pidfd import PidFile
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sync.semaphore import Semaphore
     from asyncipc.kernel.sysv.messages import QueueStatus
     from asyncipc.kernel.sysv.segments import SegmentStatus
-    from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
+    from asyncipc.kernel.sysv.semaphore_call import SemaphoreCall
+    from asyncipc.kernel.sysv.semaphore_sets import Argument, SemaphoreSetStatus
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.process import Body, Program
 
@@ -65,15 +66,41 @@ class Opening(Place, Protocol):
 
 
 class Segments(Protocol):
-    """The machine's System V shared memory."""
+    """The machine's System V shared memory: shmget(2), shmat(2), shmdt(2), shmctl(2)."""
 
-    def shmget(self, process: Process, key: int, size: int, flags: int) -> int: ...
-    def shmat(self, process: Process, identifier: int, flags: int) -> Mapping: ...
-    def shmdt(self, process: Process, mapping: Mapping) -> None: ...
-    def stat(self, process: Process, identifier: int) -> SegmentStatus: ...
-    def set(self, process: Process, identifier: int, uid: int, gid: int, mode: int) -> None: ...
-    def lock(self, process: Process, identifier: int, *, locked: bool) -> None: ...
-    def remove(self, process: Process, identifier: int) -> None: ...
+    def get(self, process: Process, key: int, size: int, flags: int) -> int: ...
+    def attach(self, process: Process, identifier: int, flags: int) -> Mapping: ...
+    def detach(self, process: Process, mapping: Mapping) -> None: ...
+    def control(
+        self, process: Process, identifier: int, command: int, status: SegmentStatus | None
+    ) -> SegmentStatus | None: ...
+
+
+class SemaphoreSets(Protocol):
+    """The machine's System V semaphores: semget(2), semop(2) as a verb, semctl(2)."""
+
+    def get(self, process: Process, key: int, count: int, flags: int) -> int: ...
+    def operate(
+        self, process: Process, identifier: int, operations: Sequence[tuple[int, int, int]]
+    ) -> SemaphoreCall: ...
+    def control(
+        self, process: Process, identifier: int, index: int, command: int, argument: Argument
+    ) -> int | list[int] | SemaphoreSetStatus: ...
+
+
+class SystemVMessages(Protocol):
+    """The machine's System V message queues: msgget(2), msgop(2) as verbs, msgctl(2)."""
+
+    def get(self, process: Process, key: int, flags: int) -> int: ...
+    def send(
+        self, process: Process, identifier: int, kind: int, data: Buffer, flags: int
+    ) -> Callable[[], WouldBlock | None]: ...
+    def receive(
+        self, process: Process, identifier: int, size: int, kind: int, flags: int
+    ) -> Callable[[], tuple[int, bytes] | WouldBlock]: ...
+    def control(
+        self, process: Process, identifier: int, command: int, status: QueueStatus | None
+    ) -> QueueStatus | None: ...
 
 
 class Locking(Place, Protocol[Told]):
@@ -102,8 +129,10 @@ class Backend(Protocol):
         """Who sleeps at words of shared memory: mutexes and conditions stand on it"""
 
     @property
-    def semaphore_sets(self) -> SemaphoreSets:
-        """System V semaphores"""
+    def semaphore_sets(self) -> SemaphoreSets: ...
+
+    @property
+    def system_v_messages(self) -> SystemVMessages: ...
 
     def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
         """sem_open(3)"""
@@ -146,24 +175,6 @@ class Backend(Protocol):
 
     def mq_unlink(self, body: Body, name: bytes) -> None:
         """mq_unlink(3)"""
-
-    def msgget(self, body: Body, key: int, flags: int) -> int:
-        """msgget(2)"""
-
-    def msgsnd(
-        self, body: Body, identifier: int, kind: int, data: Buffer, flags: int
-    ) -> Callable[[], WouldBlock | None]:
-        """msgsnd(2): a call under way"""
-
-    def msgrcv(
-        self, body: Body, identifier: int, size: int, kind: int, flags: int
-    ) -> Callable[[], tuple[int, bytes] | WouldBlock]:
-        """msgrcv(2): a call under way"""
-
-    def msgctl(
-        self, body: Body, identifier: int, command: int, status: QueueStatus | None
-    ) -> QueueStatus | None:
-        """msgctl(2)"""
 
     def epoll_create1(self, flags: int) -> EpollFile:
         """epoll_create1(2)"""

@@ -10,13 +10,13 @@ Each is told with the line of the program that made it, as ``valgrind
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.events import Event, Failure, ProcessLife, SystemCall
-from asyncipc.kernel.descriptors import Descriptor
+from asyncipc.kernel.descriptors import Descriptor, DescriptorTable
 from asyncipc.runtime.process import current
 from asyncipc.runtime.report import place_in_program
 
@@ -38,6 +38,16 @@ BY_NAME: Final = {
 }
 MAKERS: Final = BY_KEY | BY_NAME
 """The calls that make what outlives every process, and what that is."""
+MAKING: Final = frozenset({
+    "accept", "accept4", "dup", "dup2", "dup3", "epoll_create1", "eventfd2", "fcntl",
+    "getsockopt", "memfd_create", "mq_open", "openat", "pidfd_open", "pipe2", "signalfd4",
+    "socket", "socketpair", "timerfd_create",
+})  # fmt: skip
+"""The calls whose results are descriptors, or may be."""
+RECEIVING: Final = frozenset({"recvmsg", "recvmmsg"})
+"""Descriptors come with the data of these."""
+UNLINKING: Final = {"sem_unlink": "sem_open", "mq_unlink": "mq_open"}
+TIDY_AT_LEAST: Final = 64
 SHARED_MEMORY: Final = "/dev/shm/"
 """Where shm_open(3), which is no system call, opens its files."""
 
@@ -64,14 +74,20 @@ class Leaks:
     """An observer: ``asyncipc.run(main, observers=[leaks := Leaks()])``, then ``leaks.found()``.
 
     Descriptors that were inherited are the parent's, whether the child closes
-    them or not; a process that is killed or execs could not close its own.
+    them or not, and those that an exec leaves open are the new program's by
+    intention; who is killed could not close his own.  It watches one run at a
+    time: with the next it begins anew.
     """
 
     def __init__(self) -> None:
-        self._kernel: Kernel | None = None
+        self._begin(None)
+
+    def _begin(self, kernel: Kernel | None) -> None:
+        self._kernel = kernel
         self._made: dict[Descriptor, tuple[str, str]] = {}
         self._outliving: dict[tuple[str, str], tuple[str, str]] = {}
         self._left: list[Leak] = []
+        self._tidied = 0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, SystemCall):
@@ -95,22 +111,31 @@ class Leaks:
     def _look(self, event: SystemCall) -> None:
         """Whatever the process has now that it had not is this call's."""
         body = current()
-        self._kernel = body.simulation.kernel
+        if body.simulation.kernel is not self._kernel:
+            self._begin(body.simulation.kernel)
         where = ""
         thing = outliving_made(event)
         if thing is not None:
             where = _here()
             self._outliving.setdefault(thing, (thing[0], where))
-        for entry in body.process.table:
+        self._outliving.pop(outliving_unlinked(event), None)
+        for entry in made_by(event, body.process.table):
             if entry not in self._made and entry.fd not in STANDARD:
                 where = where or _here()
                 self._made[entry] = event.call, where
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what was closed, whenever there is twice as much as the last time."""
+        if len(self._made) > 2 * self._tidied + TIDY_AT_LEAST:
+            self._made = {entry: made for entry, made in self._made.items() if entry.open}
+            self._tidied = len(self._made)
 
     def _lived(self, kernel: Kernel, event: ProcessLife) -> None:
-        if event.change == "born":
+        if event.change in {"born", "exec"} and event.pid in kernel.processes:
             for entry in kernel.processes[event.pid].table:
                 self._made[entry] = "", ""
-        elif event.change in {"exited", "killed"}:
+        elif event.change in {"exited", "killed"} and event.pid in kernel.processes:
             self._ended(kernel, event.pid, by_itself=event.change == "exited")
 
     def _ended(self, kernel: Kernel, pid: int, *, by_itself: bool) -> None:
@@ -119,6 +144,17 @@ class Leaks:
             if call and by_itself:
                 what = f"descriptor {entry.fd} ({entry.file.describe()}) open"
                 self._left.append(Leak(pid, what, call, where))
+
+
+def made_by(event: SystemCall, table: DescriptorTable) -> Iterable[Descriptor]:
+    """The entries that a call may have made."""
+    if event.call in RECEIVING:
+        return table
+    if event.call not in MAKING:
+        return ()
+    result = event.result if isinstance(event.result, tuple) else (event.result,)
+    numbers = (number for number in result if isinstance(number, int))
+    return [entry for number in numbers if (entry := table.get(number)) is not None]
 
 
 def outliving_made(event: SystemCall) -> tuple[str, str] | None:
@@ -132,6 +168,15 @@ def outliving_made(event: SystemCall) -> tuple[str, str] | None:
         if path.startswith(SHARED_MEMORY):
             return "shm_open", path.removeprefix(SHARED_MEMORY[:-1])
     return None
+
+
+def outliving_unlinked(event: SystemCall) -> tuple[str, str]:
+    """What loses its name here; if it gets it anew, another line has made it."""
+    if event.call in UNLINKING:
+        return UNLINKING[event.call], f"/{_text(event.args[0]).lstrip('/')}"
+    if event.call == "unlink":
+        return "shm_open", _text(event.args[0]).removeprefix(SHARED_MEMORY[:-1])
+    return "", ""
 
 
 def outliving(machine: MachineStatistics) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,10 @@ class Sleeper:
         """Let it try again.  Waking one that is awake does nothing."""
         raise NotImplementedError
 
+    def is_asleep(self) -> bool:
+        """Else its task runs soon, and not because of what it waits for."""
+        raise NotImplementedError
+
     def serve(self) -> bool | None:
         """Try in its stead, if nothing can come between that and its waking."""
         return None

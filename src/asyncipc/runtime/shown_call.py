@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
+from asyncipc.kernel.openfile import O_ACCMODE
 from asyncipc.runtime.parking import Asleep, Place
 from asyncipc.runtime.tap import arguments_of
 
@@ -16,7 +17,6 @@ CHARACTERS_SHOWN: Final = 40
 VALUES_SHOWN: Final = 5
 NAMES: Final = frozenset({("connect", 0), ("sendto", 1), ("sendto", 2)})
 """Which arguments of which calls name a socket: bytes are no data there."""
-O_ACCMODE: Final = 0o3
 ACCESS_MODES: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
 
 

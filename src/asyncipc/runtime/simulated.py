@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from asyncipc.kernel.anonymous.pidfd import PidFile
     from asyncipc.kernel.anonymous.signalfd import SignalFile
     from asyncipc.kernel.anonymous.timerfd import TimerFile
-    from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.descriptors import Descriptor
     from asyncipc.kernel.locks.flock import Flock
     from asyncipc.kernel.locks.records import FileLock, RecordLock
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.mqueue.queue import QueueAttributes
     from asyncipc.kernel.sync.futex import Futexes
     from asyncipc.kernel.sync.semaphore import Semaphore
-    from asyncipc.kernel.sysv.message_calls import ReceiveTyped, SendTyped
-    from asyncipc.kernel.sysv.messages import QueueStatus
+    from asyncipc.kernel.sysv.message_queues import TypedQueues
     from asyncipc.kernel.sysv.segments import Segments
     from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
     from asyncipc.runtime.simulation import Simulation
@@ -58,6 +56,10 @@ class Simulated:
     @property
     def semaphore_sets(self) -> SemaphoreSets:
         return self._kernel.semaphore_sets
+
+    @property
+    def system_v_messages(self) -> TypedQueues:
+        return self._kernel.system_v_messages
 
     def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
         from asyncipc.kernel.sync.named import sem_open
@@ -109,31 +111,6 @@ class Simulated:
 
     def mq_unlink(self, body: Body, name: bytes) -> None:
         self._kernel.message_queues.unlink(body.process, name)
-
-    def msgget(self, body: Body, key: int, flags: int) -> int:
-        return self._kernel.system_v_messages.get(body.process, key, flags)
-
-    def msgsnd(
-        self, body: Body, identifier: int, kind: int, data: Buffer, flags: int
-    ) -> SendTyped:
-        from asyncipc.kernel.sysv.message_calls import SendTyped
-
-        queues = self._kernel.system_v_messages
-        return SendTyped(queues, body.process, identifier, kind, data, flags)
-
-    def msgrcv(
-        self, body: Body, identifier: int, size: int, kind: int, flags: int
-    ) -> ReceiveTyped:
-        from asyncipc.kernel.sysv.message_calls import ReceiveTyped
-
-        queues = self._kernel.system_v_messages
-        return ReceiveTyped(queues, body.process, identifier, size, kind, flags)
-
-    def msgctl(
-        self, body: Body, identifier: int, command: int, status: QueueStatus | None
-    ) -> QueueStatus | None:
-        queues = self._kernel.system_v_messages
-        return queues.control(body.process, identifier, command, status)
 
     def epoll_create1(self, flags: int) -> EpollFile:
         return self._kernel.anonymous.epoll(flags)

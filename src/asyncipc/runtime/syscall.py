@@ -279,13 +279,20 @@ async def _interrupted(
         anew = True
         result = signalled(body, sleeper, line, verb, args)
         line.try_again(sleeper)
-    if anew and result is GO_ON and sleeper.place is not None and sleeper.place.nonblocking:
-        result = _without_sleep(verb, args)
-    return result
+    return _begin_anew(sleeper, verb, args) if anew and result is GO_ON else result
 
 
-def _without_sleep(verb: Callable[..., object], args: tuple[object, ...]) -> object:
-    """A call that begins anew finds O_NONBLOCK set meanwhile; who merely sleeps does not look."""
+def _begin_anew(sleeper: Sleeper, verb: Callable[..., object], args: tuple[object, ...]) -> object:
+    """The call is made once more: it finds what has changed, such as O_NONBLOCK.
+
+    Who merely sleeps on does not look.
+    """
+    forget: Callable[[], None] | None = getattr(verb, "begin_anew", None)
+    if forget is not None:
+        forget()
+    place = sleeper.place
+    if place is None or not place.nonblocking:
+        return GO_ON
     result = verb(*args)
     if type(result) is WouldBlock:
         would_block(result)
@@ -293,9 +300,13 @@ def _without_sleep(verb: Callable[..., object], args: tuple[object, ...]) -> obj
 
 
 def _leave_if_closed(sleeper: Sleeper) -> None:
-    """Its channel was closed: closing a descriptor disturbs nobody, closing a channel does."""
-    place = sleeper.place
-    if place is not None and place.patient and not place.open:
+    """Its channel was closed: closing a descriptor disturbs nobody, closing a channel does.
+
+    It came too late for a verb that has ``succeeded`` in its sleep.
+    """
+    place, verb = sleeper.place, sleeper.asleep[1]
+    closed = place is not None and place.patient and not place.open
+    if closed and not getattr(verb, "succeeded", False):
         raise ClosedMeanwhile
 
 

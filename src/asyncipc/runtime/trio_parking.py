@@ -57,14 +57,18 @@ class TrioSleeper(Sleeper):
         if task is not None and task.custom_sleep_data is self:
             _reschedule(task, _WOKEN)
 
+    def is_asleep(self) -> bool:
+        task, body = self.task, self.body
+        if task is None or task.custom_sleep_data is not self:
+            return False
+        return body.process.state is _RUNNING and body.next_program is None
+
     def serve(self) -> bool | None:
         # A task that is rescheduled can't be cancelled any more: what the verb
         # has done in its stead is not lost.
-        task, body = self.task, self.body
-        if task is None or task.custom_sleep_data is not self:
+        if not self.is_asleep():
             return None
-        if body.process.state is not _RUNNING or body.next_program is not None:
-            return None
+        body = self.body
         _, verb, args, refusal = self.asleep
         # If somebody watches, what happens is the sleeper's doing.
         token = CURRENT.set(body) if body.attention else None
@@ -79,7 +83,7 @@ class TrioSleeper(Sleeper):
         if type(result) is WouldBlock:  # another line's
             return None
         self.result = result
-        _reschedule(task, _WOKEN)
+        _reschedule(self.task, _WOKEN)
         return True
 
 

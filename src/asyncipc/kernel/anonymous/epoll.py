@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import errno
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias, final
 
 from asyncipc.errors import fail
@@ -191,25 +191,39 @@ def control(
 
 @final
 class EpollWait:
-    """One call of epoll_wait(2): a verb that refuses while nothing is ready."""
+    """One call of epoll_wait(2): a verb that refuses while nothing is ready.
 
-    __slots__ = ("_epoll", "_most", "_shown")
+    ``find``: what a number stands for, which is asked when the call acts.
+    """
+
+    __slots__ = ("_epoll", "_find", "_shown")
 
     restarts: Final = False
     survives_stops: Final = False
     """EINTR whatever woke it, SIGSTOP and SIGCONT too (ep_poll, measured)."""
 
-    def __init__(self, epoll: EpollFile, fd: int, most: int) -> None:
-        self._epoll = epoll
-        self._most = most
+    def __init__(self, find: Callable[[int], OpenFile], fd: int, most: int) -> None:
+        self._find = find
+        self._epoll: EpollFile | None = None
         self._shown = fd, most
 
     def __call__(self) -> list[Report] | WouldBlock:
-        return self._epoll.take(self._most) or self._epoll.refusal
+        """EBADF, EINVAL."""
+        return self.at_once() or self._found().refusal
 
     def at_once(self) -> list[Report]:
         """The same without any time at all."""
-        return self._epoll.take(self._most)
+        return self._found().take(self._shown[1])
+
+    def _found(self) -> EpollFile:
+        """ep_check_params(): the descriptor, the room, what the descriptor stands for."""
+        if self._epoll is None:
+            fd, most = self._shown
+            file = self._find(fd)
+            if not 0 < most <= EVENTS_MAX:
+                fail(errno.EINVAL)
+            self._epoll = epoll_of(file)
+        return self._epoll
 
     def timed_out(self) -> list[Report]:
         """What it answers when its time is over."""
@@ -217,10 +231,10 @@ class EpollWait:
 
     def hold(self) -> None:
         """The epoll stays open while the call sleeps."""
-        self._epoll.hold()
+        self._found().hold()
 
     def drop(self) -> None:
-        self._epoll.drop()
+        self._found().drop()
 
     def arguments(self) -> tuple[object, ...]:
         return self._shown

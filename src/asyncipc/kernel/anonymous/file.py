@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import Final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, Home, OpenFile
-
-SEEK_MAX: Final = 4
-"""SEEK_HOLE is the last of them."""
+from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, SEEK_MAX, Home, OpenFile
 
 
 class AnonymousFile(OpenFile):

@@ -38,16 +38,9 @@ EPOLLET: Final = 1 << 31
 PRIVATE: Final = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET
 """Bits that say how to watch, not what (EP_PRIVATE_BITS)."""
 EXCLUSIVE_MAY: Final = IN | OUT | UNASKED | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
-TO_READ: Final = IN | PRI | RDNORM | RDBAND | RDHUP
+TO_READ: Final = IN | PRI | RDNORM | RDBAND
 TO_WRITE: Final = OUT | WRNORM | WRBAND
-
-
-def lines_of(file: OpenFile, events: int) -> tuple[WaitQueue, ...]:
-    """The queues whose notify is an event that ``events`` asks for; hang-ups notify all."""
-    lines = file.queues(IN | OUT)
-    if len(lines) < 2 or (events & TO_READ and events & TO_WRITE):
-        return lines
-    return lines[1:] if events & TO_WRITE else lines[:1]
+ANY: Final = TO_READ | TO_WRITE | UNASKED
 
 
 @final
@@ -57,7 +50,7 @@ class Interest:
     ``events``: EPOLLIN and its like, and how to watch; ``data``: what is reported.
     """
 
-    __slots__ = ("_lines", "data", "epoll", "events", "fd", "file")
+    __slots__ = ("_sides", "data", "epoll", "events", "fd", "file")
 
     def __init__(self, epoll: EpollFile, fd: int, file: OpenFile, events: int, data: int) -> None:
         self.epoll = epoll
@@ -65,7 +58,7 @@ class Interest:
         self.file = file
         self.events = events | UNASKED
         self.data = data
-        self._lines: tuple[WaitQueue, ...] = ()  # of a signalfd: those of who added it
+        self._sides: list[tuple[WaitQueue | Crowd, Side]] = []
 
     @property
     def is_exclusive(self) -> bool:
@@ -74,35 +67,28 @@ class Interest:
     def begin(self) -> None:
         """Watch the file, and be told of its end."""
         self.file.attached += (self,)
-        self._watch()
+        for side in sides_of(self):
+            line = crowd_of(side.queue) if self.is_exclusive else side.queue
+            line.watch(side)
+            self._sides.append((line, side))
 
     def end(self) -> None:
         self._unwatch()
         self.file.attached = tuple(each for each in self.file.attached if each is not self)
 
     def modify(self, events: int, data: int) -> None:
-        """EPOLL_CTL_MOD.  EINVAL for an exclusive one."""
+        """EPOLL_CTL_MOD.  EINVAL for an exclusive one.
+
+        It watches where it did, and of a signalfd that is whoever added it:
+        ep_modify() polls without a queue to join.
+        """
         if self.is_exclusive:
             fail(errno.EINVAL)
         self.events, self.data = events | UNASKED, data
-        if lines_of(self.file, events) != self._lines:
-            self._unwatch()
-            self._watch()
-
-    def _watch(self) -> None:
-        self._lines = lines_of(self.file, self.events)
-        for queue in self._lines:
-            if self.is_exclusive:
-                crowd_of(queue).add(self)
-            else:
-                queue.watch(self)
 
     def _unwatch(self) -> None:
-        for queue in self._lines:
-            if self.is_exclusive:
-                crowd_of(queue).remove(self)
-            else:
-                queue.unwatch(self)
+        for line, side in self._sides:
+            line.unwatch(side)
 
     def disarm(self) -> None:
         """EPOLLONESHOT has reported: silent until EPOLL_CTL_MOD."""
@@ -124,33 +110,77 @@ class Interest:
 
 
 @final
+class Side:
+    """An entry in one queue of its file, deaf to events that it does not ask for now.
+
+    So it keeps its place whatever EPOLL_CTL_MOD changes.  ``about``: the events of
+    which the queue tells.  ``tells_end``: it is the first to tell of what all ask for.
+    """
+
+    __slots__ = ("_about", "_tells_end", "entry", "queue")
+
+    def __init__(self, entry: Interest, queue: WaitQueue, about: int, *, tells_end: bool) -> None:
+        self.entry = entry
+        self.queue = queue
+        self._about = about
+        self._tells_end = tells_end
+
+    def hears(self) -> bool:
+        """Is a notify of the queue an event for the entry (the key of ep_poll_callback)?"""
+        entry = self.entry
+        return bool(entry.events & self._about) or (self._tells_end and has_ended(entry.file))
+
+    def wake(self) -> None:
+        if self.hears():
+            self.entry.wake()
+
+
+def sides_of(entry: Interest) -> list[Side]:
+    """One for each queue of the file.  A hang-up notifies all, and all hear the first."""
+    file = entry.file
+    first, *others = file.queues(IN | OUT)
+    about = ANY
+    if first is file._read_queue:
+        about = TO_READ
+    elif first is file._write_queue:
+        about = TO_WRITE
+    rest = [Side(entry, queue, TO_WRITE, tells_end=False) for queue in others]
+    return [Side(entry, first, about, tells_end=True), *rest]
+
+
+def has_ended(file: OpenFile) -> bool:
+    return bool(file.poll() & (ERR | HUP | RDHUP))
+
+
+@final
 class Crowd:
     """The exclusive entries of one queue: an event stops at the first whose epoll somebody
     sleeps in, and what does not end, a hang-up, reaches all (EPOLLEXCLUSIVE in epoll_ctl(2)).
     """
 
-    __slots__ = ("_entries", "_queue")
+    __slots__ = ("_queue", "_sides")
 
     def __init__(self, queue: WaitQueue) -> None:
         self._queue = queue
-        self._entries: tuple[Interest, ...] = ()
+        self._sides: tuple[Side, ...] = ()
 
-    def add(self, entry: Interest) -> None:
-        if not self._entries:
+    def watch(self, side: Side) -> None:
+        if not self._sides:
             self._queue.watch(self, last=True)
-        self._entries += (entry,)
+        self._sides += (side,)
 
-    def remove(self, entry: Interest) -> None:
-        self._entries = tuple(each for each in self._entries if each is not entry)
-        if not self._entries:
+    def unwatch(self, side: Side) -> None:
+        self._sides = tuple(each for each in self._sides if each is not side)
+        if not self._sides:
             self._queue.unwatch(self)
 
     def wake(self) -> None:
-        for entry in self._entries:
-            somebody = entry.epoll.is_awaited
-            entry.wake()
-            if somebody and not entry.file.poll() & (ERR | HUP | RDHUP):
-                return
+        for side in self._sides:
+            if side.hears():
+                somebody = side.entry.epoll.is_awaited
+                side.entry.wake()
+                if somebody and not has_ended(side.entry.file):
+                    return
 
 
 def crowd_of(queue: WaitQueue) -> Crowd:

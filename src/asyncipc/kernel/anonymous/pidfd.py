@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.anonymous.file import AnonymousFile
-from asyncipc.kernel.openfile import O_NONBLOCK
+from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.kernel.readiness import HUP, READABLE
 from asyncipc.kernel.waitqueue import WaitQueue
@@ -42,6 +42,7 @@ class PidFile(AnonymousFile):
 
     name = "pidfd"
     file_mode = 0o700
+    has_places = True
 
     def __init__(self, kernel: Kernel, process: Process | None, flags: int = 0) -> None:
         check_flags(flags)
@@ -83,8 +84,8 @@ class PidFile(AnonymousFile):
             fail(errno.ESRCH)
         self._host.delivery.kill(sender, self.process.pid, signal)
 
-    def seek(self, offset: int, whence: int) -> NoReturn:
-        fail(errno.ESPIPE)
+    def seek(self, offset: int, whence: int) -> int:
+        return OpenFile.seek(self, offset, whence)
 
     def read_at(self, size: int, offset: int) -> NoReturn:
         fail(errno.EINVAL)

@@ -30,6 +30,8 @@ TFD_TIMER_CANCEL_ON_SET: Final = 2
 TFD_NONBLOCK: Final = O_NONBLOCK
 TFD_CLOEXEC: Final = O_CLOEXEC
 TICKS_SIZE: Final = 8
+NEVER: Final = 2**63 - 1
+"""KTIME_MAX: where the sum of two times ends (ktime_add_safe)."""
 
 
 @final
@@ -78,7 +80,7 @@ class TimerFile(AnonymousFile):
         now = self.kernel.timers.now()
         self.due_ns = None
         if value_ns:
-            self.due_ns = value_ns if flags & TFD_TIMER_ABSTIME else now + value_ns
+            self.due_ns = value_ns if flags & TFD_TIMER_ABSTIME else min(now + value_ns, NEVER)
             self._arm()
         return former
 
@@ -134,5 +136,5 @@ class TimerFile(AnonymousFile):
         now, interval = self.kernel.timers.now(), self.interval_ns
         missed = (now - self.due_ns) // interval
         self.ticks += missed
-        self.due_ns += (missed + 1) * interval
+        self.due_ns = min(self.due_ns + (missed + 1) * interval, NEVER)
         self._timer = self.kernel.timers.arm(self.due_ns, self._expire)

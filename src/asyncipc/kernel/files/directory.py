@@ -11,23 +11,23 @@ from typing import final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.files.namespace import status_flags
-from asyncipc.kernel.files.node import Directory, Status
-from asyncipc.kernel.openfile import Home, OpenFile
-from asyncipc.kernel.readiness import READABLE, WRITABLE
-from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+from asyncipc.kernel.files.node import Directory
+from asyncipc.kernel.files.node_file import NodeFile
+from asyncipc.kernel.files.regular import OFFSET_MAX, SEEK_CUR, SEEK_SET
+from asyncipc.kernel.openfile import Home
+from asyncipc.kernel.waitqueue import WouldBlock
 
 
 @final
-class DirectoryFile(OpenFile):
-    __slots__ = ("node",)
+class DirectoryFile(NodeFile):
+    """``offset``: what lseek(2) has set; nothing is read from there."""
+
+    __slots__ = ()
 
     noun = "directory"
-    signal_driven = False
 
     def __init__(self, kernel: Home, node: Directory, flags: int) -> None:
-        super().__init__(kernel, status_flags(flags))
-        self.node = node
-        self.inode = node.inode
+        super().__init__(kernel, node, status_flags(flags))
 
     def read(self, size: int) -> bytes | WouldBlock:
         fail(errno.EISDIR)
@@ -42,27 +42,10 @@ class DirectoryFile(OpenFile):
         fail(errno.EBADF)
 
     def seek(self, offset: int, whence: int) -> int:
-        """Only back to its beginning, where it always is."""
-        if offset or whence not in {0, 1}:
-            fail(errno.EINVAL, "asyncipc reads no directory by its descriptor")
-        return 0
-
-    def synchronize(self) -> None:
-        """fsync(2)"""
-
-    def poll(self) -> int:
-        """DEFAULT_POLLMASK, as a regular file."""
-        return READABLE | WRITABLE
-
-    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
-        """It is always ready, so nobody ever waits for it."""
-        return ()
-
-    def identity(self) -> object:
-        return self.node
-
-    def describe(self) -> str:
-        return self.node.describe()
-
-    def status(self) -> Status:
-        return self.node.status()
+        """offset_dir_llseek(): anywhere, but not from the end, which nobody knows."""
+        if whence == SEEK_CUR:
+            offset += self.offset
+        if whence not in {SEEK_SET, SEEK_CUR} or not 0 <= offset <= OFFSET_MAX:
+            fail(errno.EINVAL)
+        self.offset = offset
+        return offset

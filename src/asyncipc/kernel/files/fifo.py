@@ -17,10 +17,10 @@ import errno
 from typing import Final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.files.namespace import O_ACCMODE, status_flags
+from asyncipc.kernel.files.namespace import status_flags
 from asyncipc.kernel.files.node import FifoNode
 from asyncipc.kernel.files.pipe import Pipe, PipeEnd, ReadEnd, WriteEnd
-from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, O_WRONLY, Home
+from asyncipc.kernel.openfile import O_ACCMODE, O_NONBLOCK, O_RDWR, O_WRONLY, Home
 
 KINDS: Final = (ReadEnd, WriteEnd, PipeEnd)
 """By access mode."""

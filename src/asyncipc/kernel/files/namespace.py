@@ -16,6 +16,7 @@ from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.files.node import (
     PERMISSIONS,
     R_OK,
+    S_IFREG,
     S_ISVTX,
     W_OK,
     X_OK,
@@ -25,8 +26,10 @@ from asyncipc.kernel.files.node import (
     Status,
     allows,
     demand,
+    may_link,
 )
 from asyncipc.kernel.files.proc import descriptor_at, node_of, table_at
+from asyncipc.kernel.openfile import O_ACCMODE, O_CLOEXEC, O_NOATIME
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home, OpenFile
@@ -40,15 +43,12 @@ SPECIAL: Final = frozenset({b"", b".", b".."})
 DESCRIPTORS: Final = (b"/proc/", b"/dev/")
 """Where the names of descriptors are."""
 
-O_ACCMODE: Final = 0o3
 O_CREAT: Final = 0o100
 O_EXCL: Final = 0o200
 O_TRUNC: Final = 0o1000
 O_DIRECTORY: Final = 0o200000
-O_NOATIME: Final = 0o1000000
 O_NOCTTY: Final = 0o400
 O_LARGEFILE: Final = 0o100000
-O_CLOEXEC: Final = 0o2000000
 PASSING: Final = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
 """Flags that concern the open only: the open file does not keep them."""
 WANTED: Final = (R_OK, W_OK, R_OK | W_OK, R_OK | W_OK)
@@ -162,6 +162,8 @@ class Namespace:
             fail(errno.EEXIST)
         if place.slash:
             fail(errno.ENOENT)
+        if not may_link(node, process):
+            fail(errno.EPERM)
         self._demand_change(process, place.directory)
         if isinstance(node, Directory):
             fail(errno.EPERM)
@@ -246,7 +248,7 @@ class Namespace:
     def truncate(self, process: Process, path: bytes, length: int) -> None:
         """truncate(2).  EISDIR, EINVAL (no regular file, below 0), EACCES."""
         node = self.lookup(process, path)
-        if not isinstance(node, Directory):
+        if node.file_type == S_IFREG:
             demand(node, process, W_OK)
         node.truncate(length, self._now())
 
@@ -276,8 +278,6 @@ class Namespace:
         names = [name for name in path.split(b"/") if name]
         for index, name in enumerate(names):
             demand(here, process, X_OK)
-            if len(name) > NAME_MAX:
-                fail(errno.ENAMETOOLONG)
             if index == len(names) - 1:
                 return Place(here, name, path.endswith(b"/"))
             node = self._node_there(Place(here, name, True))
@@ -291,6 +291,8 @@ class Namespace:
         if name in SPECIAL:
             above = directory.parent if name == b".." else directory
             return above or directory  # the root is its own parent
+        if len(name) > NAME_MAX:
+            fail(errno.ENAMETOOLONG)
         return directory.entries.get(name)
 
     def _node_there(self, place: Place) -> Node:

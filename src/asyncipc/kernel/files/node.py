@@ -13,6 +13,7 @@ import errno
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from asyncipc.errors import fail
+from asyncipc.kernel.processes.permissions import permits
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
 
@@ -32,6 +33,9 @@ S_IFDIR: Final = 0o040000
 S_IFREG: Final = 0o100000
 S_IFSOCK: Final = 0o140000
 S_ISVTX: Final = 0o1000
+S_ISUID: Final = 0o4000
+SETGID_PROGRAM: Final = 0o2010
+"""S_ISGID and S_IXGRP: without the second the first means something else."""
 PERMISSIONS: Final = 0o7777
 
 ENTRY_SIZE: Final = 20
@@ -222,16 +226,18 @@ def allows(node: Node, process: Process, wanted: int) -> bool:
     """access(2): do the mode bits let the process have R_OK, W_OK, X_OK?"""
     if process.uid == 0:  # may do all, but only execute what somebody may (generic_permission)
         return not wanted & X_OK or isinstance(node, Directory) or bool(node.mode & 0o111)
-    if process.uid == node.uid:
-        granted = node.mode >> 6
-    elif process.gid == node.gid:
-        granted = node.mode >> 3
-    else:
-        granted = node.mode
-    return granted & wanted == wanted
+    return permits(process, wanted, node.mode, (node.uid,), (node.gid,))
 
 
 def demand(node: Node, process: Process, wanted: int) -> None:
     """EACCES unless the mode bits let the process have R_OK, W_OK, X_OK."""
     if not allows(node, process, wanted):
         fail(errno.EACCES)
+
+
+def may_link(node: Node, process: Process) -> bool:
+    """may_linkat(): of another's file (fs.protected_hardlinks) what one may read and write."""
+    if process.uid in {0, node.uid}:
+        return True
+    gains = node.mode & S_ISUID or node.mode & SETGID_PROGRAM == SETGID_PROGRAM
+    return node.file_type == S_IFREG and not gains and allows(node, process, R_OK | W_OK)

@@ -169,6 +169,7 @@ class PipeEnd(OpenFile):
 
     noun = "pipe"
     file_mode = S_IFIFO | 0o600
+    direct = True
     whole_max = PIPE_BUF
     reads = True
     writes = True

@@ -21,20 +21,20 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.files.extents import Extents
-from asyncipc.kernel.files.namespace import O_ACCMODE, O_TRUNC, status_flags
-from asyncipc.kernel.files.node import Node, Status
+from asyncipc.kernel.files.namespace import O_TRUNC, status_flags
+from asyncipc.kernel.files.node import Node
+from asyncipc.kernel.files.node_file import NodeFile
 from asyncipc.kernel.memory.contents import PAGE, Contents, Memory
 from asyncipc.kernel.openfile import (
+    O_ACCMODE,
     O_APPEND,
     O_NOATIME,
     O_RDONLY,
     O_RDWR,
     O_WRONLY,
     Home,
-    OpenFile,
 )
-from asyncipc.kernel.readiness import READABLE, WRITABLE
-from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
@@ -90,8 +90,8 @@ class RegularNode(Node):
         """st_blocks: of 512 octets, where there is storage."""
         return self.extents.pages() * BLOCKS_PER_PAGE
 
-    def touched(self, offset: int, size: int) -> None:
-        """Octets were written there, through whatever: their pages have storage."""
+    def allocate(self, offset: int, size: int) -> None:
+        """Octets there were written, or accessed through a mapping: their pages have storage."""
         self.extents.add(offset // PAGE, -(-(offset + size) // PAGE))
 
     def get(self, offset: int, size: int, now: int | None) -> bytes:
@@ -112,7 +112,7 @@ class RegularNode(Node):
         if offset + count > REACH:
             within_reach(offset + count)
         self.contents.put(offset, data if count == len(data) else memoryview(data)[:count])
-        self.touched(offset, count)
+        self.allocate(offset, count)
         self.modified_ns = self.changed_ns = now
         return count
 
@@ -146,19 +146,17 @@ def within_reach(size: int) -> None:
 
 
 @final
-class RegularFile(OpenFile):
+class RegularFile(NodeFile):
     """A regular file that somebody has opened.  ``offset``: where read and write go on."""
 
-    __slots__ = ("node", "offset", "readable", "writable")
+    __slots__ = ("direct", "readable", "writable")
 
     noun = "file"
-    signal_driven = False
+    node: RegularNode
 
     def __init__(self, kernel: Home, node: RegularNode, flags: int) -> None:
-        super().__init__(kernel, flags)
-        self.node = node
-        self.inode = node.inode
-        self.offset = 0
+        super().__init__(kernel, node, flags)
+        self.direct = True
         access = flags & O_ACCMODE  # 3 lets one do neither (OPEN_FMODE)
         self.readable = access in {O_RDONLY, O_RDWR}
         self.writable = access in {O_WRONLY, O_RDWR}
@@ -234,26 +232,6 @@ class RegularFile(OpenFile):
             fail(errno.EINVAL)
         self.node.truncate(length, self.kernel.timers.now())
 
-    def synchronize(self) -> None:
-        """fsync(2): what is in memory is all there is."""
-
     def unread(self) -> int:
         """FIONREAD: from the offset to the end, below 0 behind it; an int of 32 bits."""
         return (self.node.contents.size - self.offset + INT_SIGN) % (2 * INT_SIGN) - INT_SIGN
-
-    def poll(self) -> int:
-        """DEFAULT_POLLMASK: what has no poll of its own is always ready."""
-        return READABLE | WRITABLE
-
-    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
-        """It is always ready, so nobody ever waits for it."""
-        return ()
-
-    def identity(self) -> object:
-        return self.node
-
-    def describe(self) -> str:
-        return self.node.describe()
-
-    def status(self) -> Status:
-        return self.node.status()

@@ -11,14 +11,29 @@ from typing import Final, final
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.files.pipe import PipeEnd
-from asyncipc.kernel.files.regular import RegularFile
-from asyncipc.kernel.files.splice import demand_access, file_to_pipe, own_offset, refuse
+from asyncipc.kernel.files.regular import SEEK_CUR, RegularFile
+from asyncipc.kernel.files.splice import (
+    demand_access,
+    demand_range,
+    file_to_pipe,
+    own_offset,
+    refuse,
+)
 from asyncipc.kernel.openfile import O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY, OpenFile
 from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 
 CHUNK: Final = 65536
 """What the pipe inside holds."""
+
+
+def has_offset(file: OpenFile) -> bool:
+    """Does lseek(2) know one, be it always 0 (FMODE_LSEEK)?"""
+    try:
+        file.seek(0, SEEK_CUR)
+    except OSError:
+        return False
+    return True
 
 
 @final
@@ -51,25 +66,29 @@ class Sendfile:
             nonblock = target.flags & O_NONBLOCK
             began = self._began
             return file_to_pipe(source, target, self._count, self._offset, nonblock, began)
-        if not isinstance(source, RegularFile) or target.flags & O_APPEND:
+        if target.flags & O_APPEND:
             fail(errno.EINVAL)
-        if not isinstance(target, RegularFile | Socket):
+        if not self._count and has_offset(source):
+            return 0
+        if not isinstance(source, RegularFile) or not isinstance(target, RegularFile | Socket):
             fail(errno.EINVAL)
         return self._send(source, target)
 
     def _check(self) -> None:
         demand_access(self._source, O_RDONLY)
-        if self._offset is not None and not isinstance(self._source, RegularFile):
+        if self._offset is not None and not self._source.has_places:
             fail(errno.ESPIPE)
-        if self._offset is not None and self._offset < 0:
-            fail(errno.EINVAL)
+        demand_range(self._start(), self._count)
         demand_access(self._target, O_WRONLY)
+        demand_range(own_offset(self._target) or 0, self._count)
+
+    def _start(self) -> int:
+        return self._offset if self._offset is not None else self._began or 0
 
     def _send(self, source: RegularFile, target: OpenFile) -> int | WouldBlock:
         """splice_direct_to_actor(): by as much as a pipe would hold."""
-        began = source.offset if self._began is None else self._began
         while self.done < self._count:
-            start = (began if self._offset is None else self._offset) + self.done
+            start = self._start() + self.done
             data = source.read_at(min(CHUNK, self._count - self.done), start)
             if not data:
                 break

@@ -20,9 +20,8 @@ import errno
 from typing import Final
 
 from asyncipc.errors import BrokenPipeSignal, fail
-from asyncipc.kernel.files.namespace import O_ACCMODE
 from asyncipc.kernel.files.pipe import PAGE, PipeEnd
-from asyncipc.kernel.files.regular import RegularFile
+from asyncipc.kernel.files.regular import OFFSET_MAX, RegularFile
 from asyncipc.kernel.files.slots import (
     draw,
     first_slots,
@@ -33,7 +32,15 @@ from asyncipc.kernel.files.slots import (
     trimmed,
     without,
 )
-from asyncipc.kernel.openfile import O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OpenFile
+from asyncipc.kernel.openfile import (
+    O_ACCMODE,
+    O_APPEND,
+    O_NONBLOCK,
+    O_RDONLY,
+    O_RDWR,
+    O_WRONLY,
+    OpenFile,
+)
 from asyncipc.kernel.sockets.socket import AF_UNIX, MSG_MORE, Socket
 from asyncipc.kernel.waitqueue import WouldBlock
 
@@ -190,8 +197,8 @@ def file_to_pipe(
     began: int | None = None,
 ) -> int | WouldBlock:
     """splice_file_to_pipe(): pages of a file, or what a socket has."""
-    if offset is not None and offset < 0:
-        fail(errno.EINVAL)
+    start = _start(source, offset, began)
+    demand_range(start, count)
     refusal = _wait_for_space(target, nonblock)
     if refusal is not None:
         return refusal
@@ -199,10 +206,8 @@ def file_to_pipe(
         return 0
     most = room(target.pipe) * PAGE
     if isinstance(source, RegularFile):
-        start = _start(source, offset, began)
         data: bytes | WouldBlock = source.read_at(min(count, most - start % PAGE), start)
     elif isinstance(source, Socket):
-        start = 0
         data = source.read(min(count, most))
     else:
         fail(errno.EINVAL)
@@ -218,11 +223,17 @@ def file_to_pipe(
     return len(data)
 
 
-def _start(file: RegularFile, offset: int | None, began: int | None) -> int:
+def _start(file: OpenFile, offset: int | None, began: int | None) -> int:
     """Where in the file: at an offset of the call's, or at its own as the call began."""
     if offset is not None:
         return offset
-    return file.offset if began is None else began
+    return (own_offset(file) or 0) if began is None else began
+
+
+def demand_range(offset: int, count: int) -> None:
+    """rw_verify_area(): all of it has to lie where an offset can be."""
+    if offset < 0 or offset + count > OFFSET_MAX:
+        fail(errno.EINVAL)
 
 
 def _heeds_splice_flags(source: OpenFile) -> int:
@@ -239,8 +250,10 @@ def _into_regular(
     began: int | None,
 ) -> int | WouldBlock:
     """iter_file_splice_write()"""
-    if target.flags & O_APPEND or (offset is not None and offset < 0):
+    if target.flags & O_APPEND:
         fail(errno.EINVAL)
+    start = _start(target, offset, began)
+    demand_range(start, count)
     refusal = _wait_for_data(source, nonblock)
     if refusal is not None:
         return refusal
@@ -248,7 +261,6 @@ def _into_regular(
     if not slots:
         return 0
     data = source.pipe.buffer.peek(sum(map(abs, slots)))
-    start = _start(target, offset, began)
     moved = target.write_at(data, start)
     if offset is None:
         target.offset = start + moved

@@ -6,7 +6,8 @@ Laws, as measured:
   it up, the last close does.  Two opens exclude each other in one process too.
 * A change of kind is no single step: the old lock goes first.  Who may not
   wait, and is refused, has lost it; but he asks before those who waited for it.
-* Any access mode will do, and any object.  LOCK_MAND is accepted and ignored.
+* Any access mode will do but the one that is none (3), and any object.
+  LOCK_MAND is accepted and ignored.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import fail
 from asyncipc.kernel.locks.lock import F_RDLCK, F_UNLCK, F_WRLCK, Family, Lock
 from asyncipc.kernel.locks.waiting import LockList, Request
+from asyncipc.kernel.openfile import O_ACCMODE
 from asyncipc.kernel.waitqueue import WouldBlock
 
 if TYPE_CHECKING:
@@ -55,10 +57,12 @@ class Flock(Request):
         return (self._operation,)
 
     def __call__(self) -> WouldBlock | None:
-        """flock_lock_inode().  EINVAL; EWOULDBLOCK (= EAGAIN) with LOCK_NB."""
+        """flock_lock_inode().  EINVAL; EBADF; EWOULDBLOCK (= EAGAIN) with LOCK_NB."""
         kind = kind_of(self._operation)
         if kind is None:
             return None
+        if kind != F_UNLCK and self.file.flags & O_ACCMODE == O_ACCMODE:
+            fail(errno.EBADF, "a file that is open neither to read nor to write has no locks")
         self.kind = kind
         flocks = self.list()
         refused = self._attempt(flocks)

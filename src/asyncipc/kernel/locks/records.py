@@ -16,11 +16,10 @@ import errno
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.files.namespace import O_ACCMODE
 from asyncipc.kernel.locks.lock import F_RDLCK, F_UNLCK, F_WRLCK, OFFSET_MAX, Family, Lock
 from asyncipc.kernel.locks.ranges import set_range
 from asyncipc.kernel.locks.waiting import LockList, Request
-from asyncipc.kernel.openfile import O_RDONLY, O_WRONLY
+from asyncipc.kernel.openfile import O_ACCMODE, O_RDONLY, O_WRONLY
 from asyncipc.kernel.processes.holdings import Holding, held_by, hold
 from asyncipc.kernel.waitqueue import WouldBlock
 
@@ -134,8 +133,9 @@ class RecordLock(Request):
         self.start, self.end = _range_of(self.file, self._asked)
         if kind not in {F_RDLCK, F_WRLCK, F_UNLCK}:
             fail(errno.EINVAL)
+        access = self.file.flags & O_ACCMODE
         lacking = {F_RDLCK: O_WRONLY, F_WRLCK: O_RDONLY}.get(kind)
-        if not is_getting and self.file.flags & O_ACCMODE == lacking:
+        if not is_getting and kind != F_UNLCK and access in {lacking, O_ACCMODE}:
             fail(errno.EBADF, "F_RDLCK needs a descriptor to read, F_WRLCK one to write")
         if is_ofd and self._asked.l_pid:
             fail(errno.EINVAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, final
 
+from asyncipc.kernel.files.node import Node
 from asyncipc.kernel.locks.deadlock import BlockedRequests
 from asyncipc.kernel.locks.lock import Family, Lock
 from asyncipc.kernel.locks.waiting import LockList
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
 @final
 class LockContext:
-    """The locks on one object (struct file_lock_context)."""
+    """The locks on one object (struct file_lock_context).
 
-    __slots__ = ("flocks", "records")
+    ``name``: that of the open file which was locked first; a node knows its own.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("flocks", "name", "records")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.flocks = LockList()
         self.records = LockList()
 
@@ -44,7 +49,7 @@ class Locks:
         identity = file.identity()
         context = self._contexts.get(identity)
         if context is None:
-            context = self._contexts[identity] = LockContext()
+            context = self._contexts[identity] = LockContext(file.describe())
         return context
 
     def tidy(self, file: OpenFile) -> None:
@@ -75,13 +80,14 @@ class Locks:
         context.flocks.settle()
         self.tidy(file)
 
-    def __iter__(self) -> Iterator[tuple[object, Lock, bool]]:
-        """(what is locked, the lock, whether it is only asked for), as in /proc/locks."""
+    def __iter__(self) -> Iterator[tuple[object, str, Lock, bool]]:
+        """(what is locked, its name, the lock, whether it is only asked for): /proc/locks."""
         for identity, context in self._contexts.items():
+            name = identity.describe() if isinstance(identity, Node) else context.name
             for held in (*context.flocks.held, *context.records.held):
-                yield identity, held, False
+                yield identity, name, held, False
                 for request in _behind(held):
-                    yield identity, request, True
+                    yield identity, name, request, True
 
 
 def _behind(lock: Lock) -> Iterator[Lock]:

@@ -104,7 +104,7 @@ class Contents:
         self._memory = memory
         self._octets = bytearray()  # up to where somebody has written
         self._pages: memoryview | None = None
-        self.mappings: tuple[Mapped, ...] = ()
+        self.mappings: dict[Mapped, None] = {}
         self.size = size
 
     # -- as a file

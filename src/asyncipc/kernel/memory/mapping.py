@@ -33,24 +33,34 @@ PROT_WRITE: Final = 2
 PROT_EXEC: Final = 4
 SIGBUS: Final = 7
 SIGSEGV: Final = 11
+BUS_ADRERR: Final = 2
+SEGV_MAPERR: Final = 1
+SEGV_ACCERR: Final = 2
 
 
 @final
 class MemoryFault(Exception):
-    """An access to memory that is not there, or not for that; ``signal`` is the answer."""
+    """An access to memory that is not there, or not for that.
 
-    def __init__(self, signal: int) -> None:
+    ``signal`` is the answer, and ``code`` what its si_code says.
+    """
+
+    def __init__(self, signal: int, code: int) -> None:
         super().__init__(f"signal {signal}")
         self.signal = signal
+        self.code = code
 
 
 class Backing(Protocol):
     """What lives as long as it is mapped: an open file, a segment (vm_operations_struct)."""
 
+    def describe(self) -> str:
+        """Its name in ``/proc/PID/maps``."""
+
     def mapped(self, process: Process) -> None: ...
     def unmapped(self, process: Process) -> None: ...
 
-    def touched(self, offset: int, size: int) -> None:
+    def accessed(self, offset: int, size: int) -> None:
         """Octets there were accessed: each page of a file has storage then (shmem_fault)."""
 
 
@@ -141,24 +151,26 @@ class Mapping:
         if not size:
             return
         if not self.protection & protection:
-            raise MemoryFault(SIGSEGV)
+            raise MemoryFault(SIGSEGV, SEGV_ACCERR)
         last = self.offset + offset + size - 1
         if last // PAGE * PAGE >= self.contents.size:
-            raise MemoryFault(SIGBUS)
+            raise MemoryFault(SIGBUS, BUS_ADRERR)
         if self.backing is not None:
-            self.backing.touched(self.offset + offset, size)
+            self.backing.accessed(self.offset + offset, size)
 
     # -- raw views
 
     def view(self) -> memoryview:
-        """All of it, unchecked from now on; read-only without PROT_WRITE."""
+        """All of it, unchecked from now on; read-only without PROT_WRITE.  MemoryFault."""
+        if not self.protection & (PROT_READ | PROT_WRITE | PROT_EXEC):
+            raise MemoryFault(SIGSEGV, SEGV_ACCERR)
         if self._pages is not None:
             view, is_held = self._pages.lend()
         else:
             view, is_held = self.contents.lend(self.offset, self.length)
         inside = min(self.length, self.contents.size - self.offset)
         if self.backing is not None and inside > 0:
-            self.backing.touched(self.offset, inside)
+            self.backing.accessed(self.offset, inside)
         self._loans = [*(loan for loan in self._loans if loan()), is_held]
         return view if self.protection & PROT_WRITE else view.toreadonly()
 
@@ -170,19 +182,19 @@ class Mapping:
 
     def enter(self, process: Process) -> None:
         """It is in an address space."""
-        self.contents.mappings = (*self.contents.mappings, self)
+        self.contents.mappings[self] = None
         if self.backing is not None:
             self.backing.mapped(process)
 
     def leave(self, process: Process) -> None:
-        self.contents.mappings = tuple(each for each in self.contents.mappings if each is not self)
+        del self.contents.mappings[self]
         if self.backing is not None:
             self.backing.unmapped(process)
 
     def cut(self, size: int) -> None:
         """The contents end at ``size`` now."""
         if self._pages is not None:
-            self._pages.cut(size)
+            self._pages.cut(size, lent=self.is_lent())
 
     def copy(self) -> Mapping:
         """fork(2): the child's, at the same address."""

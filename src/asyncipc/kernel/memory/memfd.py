@@ -21,7 +21,7 @@ from asyncipc.kernel.files.regular import (
     RegularFile,
     RegularNode,
 )
-from asyncipc.kernel.openfile import O_RDWR, OpenFile
+from asyncipc.kernel.openfile import O_ACCMODE, O_RDWR, O_WRONLY, OpenFile
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home
@@ -42,7 +42,6 @@ ANY_WRITE: Final = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WR
 EXECUTABLE: Final = 0o777
 NOT_EXECUTABLE: Final = 0o666
 O_LARGEFILE: Final = 0o100000
-ACCESS: Final = 0o3
 
 
 def memfd_create(home: Home, process: Process, name: bytes, flags: int) -> RegularFile:
@@ -63,7 +62,9 @@ def memfd_create(home: Home, process: Process, name: bytes, flags: int) -> Regul
         node.seals = F_SEAL_EXEC
     elif flags & MFD_ALLOW_SEALING:
         node.seals = 0
-    return RegularFile(home, node, O_RDWR | O_LARGEFILE)
+    file = RegularFile(home, node, O_RDWR | O_LARGEFILE)
+    file.direct = False  # nobody has opened it (shmem_file_open)
+    return file
 
 
 def get_seals(file: OpenFile) -> int:
@@ -75,7 +76,7 @@ def get_seals(file: OpenFile) -> int:
 
 def add_seals(file: OpenFile, seals: int) -> None:
     """fcntl(F_ADD_SEALS): EPERM, EINVAL, EBUSY (memfd_add_seals)."""
-    if not file.flags & ACCESS:
+    if file.flags & O_ACCMODE not in {O_WRONLY, O_RDWR}:
         fail(errno.EPERM)
     if seals & ~ALL_SEALS or not isinstance(file, RegularFile):
         fail(errno.EINVAL)

@@ -15,7 +15,7 @@ from asyncipc.kernel.files.regular import F_SEAL_FUTURE_WRITE, F_SEAL_WRITE, Reg
 from asyncipc.kernel.memory.address_space import space_of
 from asyncipc.kernel.memory.contents import PAGE, Contents, pages_in
 from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
-from asyncipc.kernel.openfile import O_RDWR, O_WRONLY, Home, OpenFile
+from asyncipc.kernel.openfile import O_ACCMODE, O_RDONLY, O_RDWR, O_WRONLY, Home, OpenFile
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
@@ -29,7 +29,6 @@ MAP_NORESERVE: Final = 0x4000
 MAP_POPULATE: Final = 0x8000
 MAP_STACK: Final = 0x20000
 HINTS: Final = MAP_NORESERVE | MAP_POPULATE | MAP_STACK
-ACCESS: Final = 0o3
 
 FIRST_ADDRESS: Final = 0x7F00_0000_0000
 ADDRESSES: Final = 1 << 47
@@ -40,11 +39,14 @@ ADDRESSES: Final = 1 << 47
 class MappedFile:
     """An open file as what a mapping stands on, which holds it as a descriptor does."""
 
-    __slots__ = ("_file", "touched")
+    __slots__ = ("_file", "accessed")
 
     def __init__(self, file: RegularFile) -> None:
         self._file = file
-        self.touched = file.node.touched
+        self.accessed = file.node.allocate
+
+    def describe(self) -> str:
+        return self._file.describe()
 
     def mapped(self, process: Process) -> None:
         self._file.hold()
@@ -87,7 +89,7 @@ class MemoryMaps:
             mapping = self._anonymous(kind, length, protection)
         else:
             mapping = self._of_file(kind, file, length, protection, offset)
-        return self.place(process, mapping)
+        return self.insert(process, mapping)
 
     def _anonymous(self, kind: int, length: int, protection: int) -> Mapping:
         memory = self._home.memory
@@ -105,11 +107,11 @@ class MemoryMaps:
         shared = kind in {MAP_SHARED, MAP_SHARED_VALIDATE}
         if not shared and kind != MAP_PRIVATE:
             fail(errno.EINVAL)
-        access = file.flags & ACCESS
+        access = file.flags & O_ACCMODE
         writable = shared and access in {O_WRONLY, O_RDWR}
         if shared and protection & PROT_WRITE and not writable:
             fail(errno.EACCES, "a shared mapping that writes needs a descriptor that does")
-        if access == O_WRONLY:
+        if access not in {O_RDONLY, O_RDWR}:  # 3 lets one do neither
             fail(errno.EACCES, "every mapping reads: the descriptor has to")
         if not isinstance(file, RegularFile):
             fail(errno.ENODEV, f"{file.describe()} has no memory to map")
@@ -130,7 +132,7 @@ class MemoryMaps:
             writable=writable,
         )
 
-    def place(self, process: Process, mapping: Mapping) -> Mapping:
+    def insert(self, process: Process, mapping: Mapping) -> Mapping:
         """Give a new mapping its address in the process."""
         mapping.address = self._next_address
         self._next_address += (pages_in(mapping.length) + 1) * PAGE  # a gap: nothing adjoins

@@ -51,13 +51,21 @@ class PrivatePages:
                 self._taken[page] = None
 
     def lend(self) -> Loan:
-        """All of it, its own from now on: a raw view cannot be two things."""
+        """All of it, its own from now on: one piece of memory cannot show two."""
         self.take(0, self._size)
         return self.own.lend(0, self._size)
 
-    def cut(self, size: int) -> None:
-        """The source ends at ``size`` now (unmap_mapping_range with even_cows)."""
+    def cut(self, size: int, *, lent: bool) -> None:
+        """The source ends at ``size`` now (unmap_mapping_range with even_cows).
+
+        While a raw view is held (``lent``) the pages behind stay its own, as zeros.
+        """
         first = pages_in(max(size - self._offset, 0))
+        if lent:
+            whole = self.own.size
+            self.own.truncate(min(first * PAGE, whole))
+            self.own.truncate(whole)
+            return
         for page in [page for page in self._taken if page >= first]:
             del self._taken[page]
 

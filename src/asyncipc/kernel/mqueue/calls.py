@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.mqueue.file import MessageQueueFile
+from asyncipc.kernel.mqueue.senders import Sending
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
@@ -35,7 +36,7 @@ def demand_queue(file: OpenFile) -> MessageQueueFile:
 class SendMessage:
     """``expired``: its time is over before it begins, so it does not wait."""
 
-    __slots__ = ("_data", "_expired", "_file", "_priority", "_sender")
+    __slots__ = ("_data", "_expired", "_file", "_priority", "_sender", "_sending")
 
     restarts: Final = True
 
@@ -44,12 +45,15 @@ class SendMessage:
     ) -> None:
         self._file = file
         self._sender = sender
-        self._data = data
+        self._data = data if type(data) is bytes else bytes(data)  # load_msg(): at the call
         self._priority = priority
         self._expired = expired
+        self._sending: Sending | None = None
 
     def __call__(self) -> WouldBlock | None:
         """Refuses while the queue is full.  EINVAL (priority), EBADF, EMSGSIZE."""
+        if self.succeeded:
+            return None
         if not 0 <= self._priority < MQ_PRIO_MAX:
             fail(errno.EINVAL)
         file = demand_queue(self._file)
@@ -58,12 +62,23 @@ class SendMessage:
         queue, data = file.queue, self._data
         if len(data) > queue.msgsize:
             fail(errno.EMSGSIZE)
-        if queue.full or queue.senders.barred:
+        if queue.full:
             if self._expired and not file.nonblocking:
                 self.timed_out()
-            return queue.senders.refusal
-        queue.enter(data if type(data) is bytes else bytes(data), self._priority, self._sender)
+            if self._sending is None:
+                self._sending = Sending(queue, data, self._priority, self._sender)
+            return self._sending.refusal
+        queue.enter(data, self._priority, self._sender)
         return None
+
+    @property
+    def succeeded(self) -> bool:
+        """The message was taken in as it slept, and nothing can undo that."""
+        return self._sending is not None and self._sending.entered
+
+    def progress(self) -> int | None:
+        """What a cancelled one answers."""
+        return 0 if self.succeeded else None
 
     def timed_out(self) -> NoReturn:
         fail(errno.ETIMEDOUT)

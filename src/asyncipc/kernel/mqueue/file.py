@@ -12,7 +12,7 @@ from asyncipc.errors import fail
 from asyncipc.kernel.files.node import Status
 from asyncipc.kernel.mqueue.notification import SIGEV_SIGNAL, SignalEvent, register
 from asyncipc.kernel.mqueue.queue import MessageQueue, QueueAttributes
-from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
+from asyncipc.kernel.openfile import O_ACCMODE, O_NONBLOCK, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
 
 S_IFREG: Final = 0o100000
-O_ACCMODE: Final = 0o3
 SEEK_SET: Final = 0
 SEEK_CUR: Final = 1
 SEEK_END: Final = 2
+SEEK_DATA: Final = 3
+SEEK_HOLE: Final = 4
 
 
 @final
@@ -35,6 +36,8 @@ class MessageQueueFile(OpenFile):
     __slots__ = ("_offset", "_room", "queue")
 
     noun = "mqueue"
+    has_places = True
+    signal_driven = False
 
     def __init__(self, room: MessageQueues, queue: MessageQueue, flags: int) -> None:
         super().__init__(room.kernel, flags)
@@ -129,8 +132,12 @@ class MessageQueueFile(OpenFile):
         fail(errno.EINVAL if self.writes else errno.EBADF)
 
     def seek(self, offset: int, whence: int) -> int:
-        """lseek(2)"""
-        bases = {SEEK_SET: 0, SEEK_CUR: self._offset, SEEK_END: self.queue.size}
+        """lseek(2): default_llseek(), to which all up to the size is data."""
+        size = self.queue.size
+        if whence in {SEEK_DATA, SEEK_HOLE} and offset >= size:
+            fail(errno.ENXIO)
+        bases = {SEEK_SET: 0, SEEK_CUR: self._offset, SEEK_END: size}
+        bases |= {SEEK_DATA: 0, SEEK_HOLE: size - offset}
         if whence not in bases or bases[whence] + offset < 0:
             fail(errno.EINVAL)
         self._offset = bases[whence] + offset

@@ -15,14 +15,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.mqueue.file import O_ACCMODE, MessageQueueFile
+from asyncipc.kernel.mqueue.file import MessageQueueFile
 from asyncipc.kernel.mqueue.queue import (
     MAXMSG_DEFAULT,
     MSGSIZE_DEFAULT,
     MessageQueue,
     QueueAttributes,
 )
-from asyncipc.kernel.openfile import O_APPEND, O_NONBLOCK
+from asyncipc.kernel.openfile import O_ACCMODE, O_APPEND, O_NONBLOCK
+from asyncipc.kernel.processes.permissions import permits
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
@@ -135,13 +136,5 @@ def _checked(name: bytes) -> bytes:
 def _demand_access(queue: MessageQueue, process: Process, access: int) -> None:
     if access == O_ACCMODE:
         fail(errno.EINVAL)
-    if process.uid == 0:
-        return
-    if process.uid == queue.uid:
-        granted = queue.mode >> 6
-    elif process.gid == queue.gid:
-        granted = queue.mode >> 3
-    else:
-        granted = queue.mode
-    if granted & WANTED[access] != WANTED[access]:
+    if not permits(process, WANTED[access], queue.mode, (queue.uid,), (queue.gid,)):
         fail(errno.EACCES)

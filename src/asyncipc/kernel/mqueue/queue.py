@@ -22,6 +22,7 @@ from asyncipc.kernel.waitqueue import WaitQueue
 if TYPE_CHECKING:
     from asyncipc.kernel.mqueue.file import MessageQueueFile
     from asyncipc.kernel.mqueue.notification import Registration
+    from asyncipc.kernel.mqueue.senders import Sending
     from asyncipc.kernel.processes.process import Process
 
 MAXMSG_DEFAULT: Final = 10
@@ -46,6 +47,7 @@ class Message(NamedTuple):
     rank: int
     number: int
     data: bytes
+    sender: Process
 
     @property
     def priority(self) -> int:
@@ -70,13 +72,11 @@ class MessageQueue:
         self.size = STATUS_SIZE
         self.files: tuple[MessageQueueFile, ...] = ()
         self.registration: Registration | None = None
-        self.senders = WaitQueue(self, WRITABLE)
+        self.senders: dict[Sending, None] = {}
         self.receivers: Handover[Message] = Handover(self, READABLE, self.put_back)
         self.changes = WaitQueue(self, READABLE)
         self._messages: list[Message] = []
         self._last_number = 0
-        self._letting_in = False  # a message is taken, and sleeping senders are served
-        self._invited = False  # one was woken instead, and comes in by itself
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -92,17 +92,15 @@ class MessageQueue:
 
     def enter(self, data: bytes, priority: int, sender: Process) -> None:
         """A message that there is room for: to the first sleeping receiver, or into the queue."""
-        self._last_number += 1
-        message = Message(-priority, self._last_number, data)
-        if self.receivers.offer(message):
-            return
-        heapq.heappush(self._messages, message)
-        if self._letting_in:  # pipelined_receive: nobody is told
-            return
-        invited, self._invited = self._invited and self.senders.serving, False
-        if not invited:
+        message = self._numbered(data, priority, sender)
+        if not self.receivers.offer(message):
+            heapq.heappush(self._messages, message)
             self._fire(sender)
-        self.changes.notify()
+            self.changes.notify()
+
+    def _numbered(self, data: bytes, priority: int, sender: Process) -> Message:
+        self._last_number += 1
+        return Message(-priority, self._last_number, data, sender)
 
     def _fire(self, sender: Process) -> None:
         """__do_notify()"""
@@ -111,23 +109,30 @@ class MessageQueue:
             registration.fire(self, sender)
 
     def take(self) -> Message | None:
-        """The first message, None if there is none.  A sleeping sender's comes in."""
+        """The first message, None if there is none.
+
+        That of the first sleeping sender comes in (pipelined_receive), of which nobody is told.
+        """
         if not self._messages:
             return None
         message = heapq.heappop(self._messages)
-        left = len(self._messages)
-        self._letting_in = True
-        self.senders.notify()
-        self._letting_in = False
-        self._invited = self.senders.barred
-        if len(self._messages) == left:
+        sending = None if self.full else self._first_sender()
+        if sending is None:
             self.changes.notify()
+        else:
+            entering = self._numbered(sending.data, sending.priority, sending.sender)
+            heapq.heappush(self._messages, entering)
+            sending.succeed()
         return message
+
+    def _first_sender(self) -> Sending | None:
+        return next((sending for sending in self.senders if sending.is_asleep()), None)
 
     def put_back(self, message: Message) -> None:
         """A receiver was given it and left without: it is the next one's, or in its old place."""
         if not self.receivers.offer(message):
             heapq.heappush(self._messages, message)
+            self._fire(message.sender)  # it was not told as the message came
             self.changes.notify()
 
     def describe(self) -> str:

@@ -11,8 +11,8 @@ ZOMBIE has closed everything and waits for its parent to ask; REAPED is gone.
 from __future__ import annotations
 
 import enum
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Protocol, final
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.signals.disposition import (
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from asyncipc.kernel.files.node import Directory
     from asyncipc.kernel.processes.holdings import Holdings
     from asyncipc.kernel.timers import Timer
+
+
+STALE_MIN: Final = 16
+"""So few children whose news is old are not worth a sweep."""
 
 
 class State(enum.Enum):
@@ -218,6 +222,8 @@ class Process:
         child.place = self.places
         child.parent = self
         self.children[child.pid] = child
+        if child.news is not None:
+            self._keep_news(child)
 
     def children_with_news(self) -> Iterator[Process]:
         """Those whose end, stop or continuation nobody has been told of, in order of birth.
@@ -225,24 +231,44 @@ class Process:
         The first costs little, however many children there are.
         """
         heap = self.newsworthy
-        while heap and not (heap[0][1].has_news and heap[0][1].parent is self):
+        while heap and not self._awaits(heap[0][1]):
             heappop(heap)
         if heap:
             yield heap[0][1]
             for place, child in sorted(dict(heap).items())[1:]:
-                if child.place == place and child.has_news and child.parent is self:
+                if child.place == place and self._awaits(child):
                     yield child
+
+    def _awaits(self, child: Process) -> bool:
+        return child.has_news and child.parent is self
 
     @property
     def has_news(self) -> bool:
         return self.state is State.ZOMBIE or self.news is not None
 
     def child_has_news(self, child: Process) -> None:
+        if child.has_news:  # else it has been reaped at once
+            self._keep_news(child)
+        if self.waits is not None:
+            self.waits.notify()
+
+    def _keep_news(self, child: Process) -> None:
         if self.newsworthy is None:
             self.newsworthy = []
         heappush(self.newsworthy, (child.place, child))
-        if self.waits is not None:
-            self.waits.notify()
+        self._forget_old_news()
+
+    def lose_child(self, child: Process) -> None:
+        """It is reaped, or has got another parent."""
+        del self.children[child.pid]
+        self._forget_old_news()
+
+    def _forget_old_news(self) -> None:
+        """Who waits for each child by its number takes nothing from the heap."""
+        heap = self.newsworthy
+        if heap and len(heap) > STALE_MIN + 2 * len(self.children):
+            heap[:] = dict(each for each in heap if self._awaits(each[1])).items()
+            heapify(heap)
 
     def end_queue(self) -> WaitQueue:
         """Notified when it has become a zombie, and when it is gone."""

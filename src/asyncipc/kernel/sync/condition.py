@@ -105,6 +105,7 @@ class ConditionWait(MutexLock):
     def __call__(self) -> WouldBlock | None:
         if self.stage is Stage.LOCKED:
             self.mutex.unlock(self.owner)
+            self.mutex.count_users(1)
             self.stage = Stage.WAITING
             self._seen = self.condition.word.get()
         if self.stage is Stage.WAITING:
@@ -118,11 +119,16 @@ class ConditionWait(MutexLock):
             refusal = super().__call__()
         except OSError as error:
             if error.errno == errno.EOWNERDEAD:
-                self.stage = Stage.ENDED
+                self.locked_again()
             raise
         if refusal is None:
-            self.stage = Stage.ENDED
+            self.locked_again()
         return refusal
+
+    def locked_again(self) -> None:
+        """It is the user that it was; of a dead owner's it is that one's successor."""
+        self.stage = Stage.ENDED
+        self.mutex.count_users(-1)
 
     def go_on(self) -> None:
         """It was signalled as it slept."""

@@ -222,17 +222,28 @@ class Mutex:
     # -- unlocking
 
     def unlock(self, owner: Owner) -> None:
-        """pthread_mutex_unlock(3): EPERM if another has it locked, unless it is a normal one."""
+        """pthread_mutex_unlock(3): EPERM if another has it locked, unless it is a normal one.
+
+        A robust recursive one is its who has made it consistent, and says
+        ENOTRECOVERABLE at the inner unlocks of who did not.
+        """
         fields = self._load()
         kind = fields.kind
-        if kind & (TYPE | ROBUST) and not fields.is_held_by(self, owner):
+        recursive = kind & TYPE == PTHREAD_MUTEX_RECURSIVE
+        gives_up = fields.owner == INCONSISTENT and bool(kind & ROBUST)
+        if recursive and kind & ROBUST and not gives_up:
+            held = fields.owner == owner.process.pid and is_task_of(self, owner)
+        else:
+            held = not kind & (TYPE | ROBUST) or fields.is_held_by(self, owner)
+        if not held:
             fail(errno.EPERM)
-        if kind & TYPE == PTHREAD_MUTEX_RECURSIVE:
+        if recursive:
             fields.count -= 1
             if fields.count:
                 self._store(fields)
+                if gives_up:
+                    fail(errno.ENOTRECOVERABLE, "it has to be unlocked once more")
                 return
-        gives_up = fields.owner == INCONSISTENT and bool(kind & ROBUST)
         self._release(fields, NOT_RECOVERABLE if gives_up else 0)
 
     def release(self) -> None:
@@ -247,6 +258,20 @@ class Mutex:
         self._store(fields)
         if self.futexes:
             self.pass_on()
+
+    def leave_as_found(self, owner: Owner) -> None:
+        """It is an owner's who does not want it: who comes next is told of a death, too.
+
+        Nobody's if its own process has died with it, which then said so itself.
+        """
+        fields = self.fields()
+        if not fields.is_held_by(self, owner):
+            return
+        if fields.robust and fields.owner == INCONSISTENT:
+            remove_note(self, owner.process.pid)
+            self.owner_died()
+        else:
+            self.release()
 
     def owner_died(self) -> None:
         """The owner is gone: handle_futex_death() in kernel/futex/core.c."""
@@ -266,6 +291,12 @@ class Mutex:
         self.futexes.leave(first)
         first.owner_died = self._give_to(fields, first.owner)
         first.grant()
+
+    def count_users(self, change: int) -> None:
+        """Who waits at a condition is a user still (__pthread_mutex_unlock_usercnt)."""
+        fields = self.fields()
+        fields.users += change
+        self._store(fields)
 
     def make_consistent(self, owner: Owner) -> None:
         """pthread_mutex_consistent(3): EINVAL unless EOWNERDEAD was the last that it said."""
@@ -325,14 +356,7 @@ class MutexLock(Sleep):
         self.mutex.note_sleepers()
 
     def give_back(self) -> None:
-        """Unless its own process died with it, which then said so itself."""
-        if not self.mutex.is_held_by(self.owner):
-            return
-        if self.owner_died:
-            remove_note(self.mutex, self.owner.process.pid)
-            self.mutex.owner_died()
-        else:
-            self.mutex.release()
+        self.mutex.leave_as_found(self.owner)
 
     def arguments(self) -> tuple[object, ...]:
         return (self.mutex.name,)

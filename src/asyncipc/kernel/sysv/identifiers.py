@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 from asyncipc.errors import fail
+from asyncipc.kernel.processes.permissions import permits
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.timers import Timers
 
 IPC_PRIVATE: Final = 0
 IPC_CREAT: Final = 0o1000
@@ -30,6 +32,8 @@ IPC_STAT: Final = 2
 PERMISSIONS: Final = 0o777
 MAY_READ: Final = 4
 MAY_WRITE: Final = 2
+NOBODY: Final = 2**32 - 1
+"""(uid_t)-1"""
 
 SEQUENCE_SHIFT: Final = 15
 INDEXES: Final = 1 << SEQUENCE_SHIFT
@@ -40,18 +44,28 @@ SEGMENTS_MAX: Final = 4096
 ROUND_MIN: Final = 64
 """ipc_min_cycle: how many indexes a round has at least (3/2 of those in use)."""
 SEQUENCES: Final = 0xFFFF
+SECOND: Final = 1_000_000_000
 
 
 class Identified:
-    """A System V object: ``key``, owner, creator, ``mode``; ``removed`` when it is gone."""
+    """A System V object: ``key``, owner, creator, ``mode``; ``removed`` when it is gone.
 
-    def __init__(self, key: int, mode: int, process: Process) -> None:
+    Times are in whole seconds of the machine's clock, 0: never.
+    """
+
+    def __init__(self, key: int, mode: int, process: Process, timers: Timers) -> None:
+        self._timers = timers
         self.key = key
         self.identifier = -1
         self.mode = mode & PERMISSIONS
         self.uid = self.creator_uid = process.uid
         self.gid = self.creator_gid = process.gid
+        self.changed_s = self.seconds()
         self.removed = False
+
+    def seconds(self) -> int:
+        """ktime_get_real_seconds()"""
+        return self._timers.now() // SECOND
 
     def demand(self, process: Process, wanted: int) -> None:
         """EACCES unless the mode bits let the process have what is ``wanted``.
@@ -59,15 +73,8 @@ class Identified:
         MAY_READ, MAY_WRITE, and as ipcperms() has it bit 0, which nobody needs but
         who asks for it.
         """
-        if process.uid == 0:
-            return
-        if process.uid in {self.uid, self.creator_uid}:
-            granted = self.mode >> 6
-        elif process.gid in {self.gid, self.creator_gid}:
-            granted = self.mode >> 3
-        else:
-            granted = self.mode
-        if granted & wanted != wanted:
+        uids, gids = (self.uid, self.creator_uid), (self.gid, self.creator_gid)
+        if not permits(process, wanted, self.mode, uids, gids):
             fail(errno.EACCES)
 
     def demand_owner(self, process: Process) -> None:
@@ -76,8 +83,15 @@ class Identified:
             fail(errno.EPERM)
 
     def change(self, uid: int, gid: int, mode: int) -> None:
-        """IPC_SET: another owner and other mode bits; the creator stays (ipc_update_perm)."""
+        """IPC_SET: another owner and other mode bits; the creator stays (ipc_update_perm).
+
+        EINVAL for -1, which is nobody.
+        """
+        uid, gid = uid & NOBODY, gid & NOBODY
+        if NOBODY in {uid, gid}:
+            fail(errno.EINVAL)
         self.uid, self.gid, self.mode = uid, gid, mode & PERMISSIONS
+        self.changed_s = self.seconds()
 
 
 I = TypeVar("I", bound=Identified)  # noqa: E741
@@ -127,9 +141,13 @@ class Identifiers(Generic[I]):
             fail(errno.ENOENT)
         return self._enter(make())
 
-    def _enter(self, made: I) -> I:
+    def demand_room(self) -> None:
+        """ENOSPC if there are as many as there may be; for ``make``, before it counts."""
         if len(self._objects) >= self._limit:
             fail(errno.ENOSPC)
+
+    def _enter(self, made: I) -> I:
+        self.demand_room()
         index = self._next_index()
         made.identifier = self._sequence << SEQUENCE_SHIFT | index
         self._objects[index] = made

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.sysv.identifiers import IPC_NOWAIT, MAY_READ, MAY_WRITE
-from asyncipc.kernel.sysv.messages import MSGMAX, TypedMessage, TypedQueue, TypedQueues
+from asyncipc.kernel.sysv.messages import MSGMAX, Sending, TypedMessage, TypedQueue
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.handover import Stand
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.sysv.message_queues import TypedQueues
     from asyncipc.kernel.waitqueue import WouldBlock
 
 MSG_NOERROR: Final = 0o10000
@@ -38,19 +39,23 @@ class _Call:
         """EINVAL, EACCES; EIDRM."""
         queue = self._queue
         if queue is None:
-            queue = self._queues.identifiers[self._identifier]
+            queue = self._queues[self._identifier]
         elif queue.removed:
             fail(errno.EIDRM)
         queue.demand(self._process, wanted)
         self._queue = queue
         return queue
 
+    def begin_anew(self) -> None:
+        """It was stopped, out of the line: of a removal it is told EINVAL."""
+        self._queue = None
+
 
 @final
 class SendTyped(_Call):
     """msgsnd(2)"""
 
-    __slots__ = ("_data", "_flags", "_kind")
+    __slots__ = ("_data", "_flags", "_kind", "_sending")
 
     def __init__(
         self,
@@ -63,8 +68,9 @@ class SendTyped(_Call):
     ) -> None:
         super().__init__(queues, process, identifier)
         self._kind = kind
-        self._data = data
+        self._data = data if type(data) is bytes else bytes(data)  # load_msg(): at the call
         self._flags = flags
+        self._sending: Sending | None = None
 
     def __call__(self) -> WouldBlock | None:
         """Refuses while the message does not fit."""
@@ -73,8 +79,10 @@ class SendTyped(_Call):
             fail(errno.EINVAL)
         queue = self._find(MAY_WRITE)
         if not queue.fits(size):
-            return queue.senders.refusal
-        queue.enter(self._kind, data if type(data) is bytes else bytes(data), self._process)
+            if self._sending is None:
+                self._sending = Sending(queue, size)
+            return self._sending.refusal
+        queue.enter(self._kind, data, self._process)
         return None
 
     def arguments(self) -> tuple[object, ...]:

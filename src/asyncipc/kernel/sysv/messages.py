@@ -16,30 +16,21 @@ import errno
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.handover import Handover
 from asyncipc.kernel.readiness import READABLE, WRITABLE
-from asyncipc.kernel.sysv.identifiers import (
-    IPC_RMID,
-    IPC_SET,
-    IPC_STAT,
-    MAY_READ,
-    Identified,
-    Identifiers,
-)
-from asyncipc.kernel.waitqueue import Waiter, WouldBlock
+from asyncipc.kernel.standing import Standing
+from asyncipc.kernel.sysv.identifiers import Identified
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.timers import Timers
+    from asyncipc.kernel.waitqueue import Waiter
 
 MSGMAX: Final = 8192
 """kernel.msgmax: the longest message."""
 MSGMNB: Final = 16384
 """kernel.msgmnb: what a queue holds, unless IPC_SET asked for less."""
-INFORMATION: Final = frozenset({3, 11, 12, 13})
-"""IPC_INFO, MSG_STAT, MSG_INFO, MSG_STAT_ANY."""
-SECOND: Final = 1_000_000_000
 
 
 class QueueStatus(NamedTuple):
@@ -70,43 +61,23 @@ class TypedMessage(NamedTuple):
 
 
 @final
-class SenderLine:
-    """The line of who waits for room: all are asked, in order, for each needs another amount."""
+class Sending(Standing):
+    """A call that sleeps until its message, of ``size`` bytes, fits (struct msg_sender)."""
 
-    __slots__ = ("_sleepers", "barred", "refusal")
+    __slots__ = ("size",)
 
-    def __init__(self, queue: TypedQueue) -> None:
-        self.refusal = WouldBlock(self, queue, WRITABLE)
-        self.barred = False
-        self._sleepers: dict[Waiter, None] = {}
-
-    def room_made(self) -> None:
-        """ss_wakeup()"""
-        for waiter in list(self._sleepers):
-            if waiter not in self._sleepers:
-                continue
-            served = waiter.serve()
-            if served is None:
-                waiter.wake()
-            elif served:
-                del self._sleepers[waiter]
-            else:
-                self.refused(waiter)
-
-    def join(self, waiter: Waiter) -> None:
-        self._sleepers[waiter] = None
-
-    def leave(self, waiter: Waiter) -> None:
-        self._sleepers.pop(waiter, None)
-
-    def try_again(self, waiter: Waiter) -> None:
-        """There are no turns: newcomers may be quicker, as on Linux."""
+    def __init__(self, queue: TypedQueue, size: int) -> None:
+        super().__init__(queue.senders, queue, WRITABLE)
+        self.size = size
 
     def refused(self, waiter: Waiter) -> None:
-        """It goes to the end."""
-        if waiter in self._sleepers:
-            del self._sleepers[waiter]
-            self._sleepers[waiter] = None
+        """Newcomers may be quicker, as on Linux."""
+        self.go_last()
+
+    def go_last(self) -> None:
+        if self in self._line:
+            del self._line[self]
+            self._line[self] = None
 
 
 @final
@@ -114,22 +85,17 @@ class TypedQueue(Identified):
     """One queue.  ``octets``: the bytes of its messages, ``limit`` the most (msg_qbytes)."""
 
     def __init__(self, key: int, mode: int, process: Process, timers: Timers) -> None:
-        super().__init__(key, mode, process)
-        self._timers = timers
+        super().__init__(key, mode, process, timers)
         self.messages: deque[TypedMessage] = deque()
         self.octets = 0
         self.limit = MSGMNB
         self.sent_s = self.received_s = 0
-        self.changed_s = self._seconds()
         self.last_sender = self.last_receiver = 0
-        self.senders = SenderLine(self)
+        self.senders: dict[Sending, None] = {}
         self.receivers: Handover[TypedMessage] = Handover(
             self, READABLE, self.put_back, errno.ENOMSG
         )
         self._last_number = 0
-
-    def _seconds(self) -> int:
-        return self._timers.now() // SECOND
 
     def fits(self, size: int) -> bool:
         """msg_fits_inqueue()"""
@@ -137,7 +103,7 @@ class TypedQueue(Identified):
 
     def enter(self, kind: int, data: bytes, sender: Process) -> None:
         """A message that fits: to the first sleeper whom it suits, or into the queue."""
-        self.last_sender, self.sent_s = sender.pid, self._seconds()
+        self.last_sender, self.sent_s = sender.pid, self.seconds()
         self._last_number += 1
         message = TypedMessage(kind, data, self._last_number)
         if not self.receivers.offer(message):
@@ -162,10 +128,22 @@ class TypedQueue(Identified):
         self.messages.remove(message)
         self.octets -= len(message.data)
         self.received_by(receiver)
-        self.senders.room_made()
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """ss_wakeup(): who fits tries, in order; the others go to the end before that."""
+        fitting = []
+        for sending in list(self.senders):
+            if self.fits(sending.size):
+                fitting.append(sending)
+            else:
+                sending.go_last()
+        for sending in fitting:
+            if sending in self.senders:
+                sending.try_now()
 
     def received_by(self, receiver: Process) -> None:
-        self.last_receiver, self.received_s = receiver.pid, self._seconds()
+        self.last_receiver, self.received_s = receiver.pid, self.seconds()
 
     def status(self) -> QueueStatus:
         """IPC_STAT"""
@@ -192,13 +170,15 @@ class TypedQueue(Identified):
             fail(errno.EPERM, f"kernel.msgmnb is {MSGMNB}, and nobody has CAP_SYS_RESOURCE")
         self.change(status.uid, status.gid, status.mode)
         self.limit = status.msg_qbytes
-        self.changed_s = self._seconds()
-        self.look_again()
-
-    def look_again(self) -> None:
-        """expunge_all() and ss_wakeup(): every sleeper tries, in order."""
         self.receivers.look_again()
-        self.senders.room_made()
+        self._let_in()
+
+    def gone(self) -> None:
+        """freeque(): every sleeper is told EIDRM."""
+        self.receivers.look_again()
+        for sending in list(self.senders):
+            if sending in self.senders:
+                sending.try_now()
 
     def describe(self) -> str:
         return f"msg:[{self.identifier}]"
@@ -206,42 +186,3 @@ class TypedQueue(Identified):
     def wakers(self, mask: int) -> tuple[object, ...]:
         """Anybody who knows the identifier: nobody in particular."""
         return ()
-
-
-@final
-class TypedQueues:
-    """The System V message queues of one kernel: iterated, in order of their indexes."""
-
-    def __init__(self, timers: Timers) -> None:
-        self._timers = timers
-        self.identifiers: Identifiers[TypedQueue] = Identifiers()
-
-    def get(self, process: Process, key: int, flags: int) -> int:
-        """msgget(2): the identifier.  ENOENT, EEXIST, EACCES, ENOSPC."""
-
-        def make() -> TypedQueue:
-            return TypedQueue(key, flags, process, self._timers)
-
-        return self.identifiers.get(process, key, flags, make).identifier
-
-    def control(
-        self, process: Process, identifier: int, command: int, status: QueueStatus | None
-    ) -> QueueStatus | None:
-        """msgctl(2)"""
-        if command in INFORMATION:
-            raise Unsupported(f"asyncipc does not model msgctl command {command}")
-        if command not in {IPC_RMID, IPC_SET, IPC_STAT}:
-            fail(errno.EINVAL)
-        queue = self.identifiers[identifier]
-        if command == IPC_STAT:
-            queue.demand(process, MAY_READ)
-            return queue.status()
-        queue.demand_owner(process)
-        if command == IPC_RMID:
-            self.identifiers.remove(queue)
-            queue.look_again()
-        elif status is None:
-            fail(errno.EFAULT)
-        else:
-            queue.set(status)
-        return None

@@ -15,13 +15,15 @@ SHM_INFO, and the limit on locked memory (RLIMIT_MEMLOCK).
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.memory.contents import PAGE, Contents, pages_in
 from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
 from asyncipc.kernel.sysv.identifiers import (
+    IPC_RMID,
+    IPC_SET,
+    IPC_STAT,
     MAY_READ,
     MAY_WRITE,
     SEGMENTS_MAX,
@@ -41,6 +43,8 @@ SHM_HUGETLB: Final = 0o4000
 SHM_NORESERVE: Final = 0o10000
 SHM_LOCK: Final = 11
 SHM_UNLOCK: Final = 12
+INFORMATION: Final = frozenset({3, 13, 14, 15})
+"""IPC_INFO, SHM_STAT, SHM_INFO, SHM_STAT_ANY."""
 SHM_DEST: Final = 0o1000
 SHM_LOCKED: Final = 0o2000
 
@@ -51,12 +55,12 @@ SHMALL: Final = 2**64 - 2**24 - 1
 
 
 class SegmentStatus(NamedTuple):
-    """struct shmid_ds, by its names; times are in nanoseconds of the machine's clock, 0: never."""
+    """struct shmid_ds, by its names; times are in seconds of the machine's clock, 0: never."""
 
     shm_segsz: int
-    shm_atime_ns: int
-    shm_dtime_ns: int
-    shm_ctime_ns: int
+    shm_atime: int
+    shm_dtime: int
+    shm_ctime: int
     shm_cpid: int
     shm_lpid: int
     shm_nattch: int
@@ -73,7 +77,7 @@ class Segment(Identified):
     """``attached``: how many mappings; ``last_pid``: who attached or detached last."""
 
     def __init__(self, kernel: Kernel, key: int, size: int, mode: int, process: Process) -> None:
-        super().__init__(key, mode, process)
+        super().__init__(key, mode, process, kernel.timers)
         self._kernel = kernel
         self.size = size
         self.contents = Contents(kernel.memory, pages_in(size) * PAGE)
@@ -82,33 +86,35 @@ class Segment(Identified):
         self.attached = 0
         self.creator_pid = process.pid
         self.last_pid = 0
-        self.attached_ns = self.detached_ns = 0
-        self.changed_ns = kernel.timers.now()
+        self.attached_s = self.detached_s = 0
+
+    def describe(self) -> str:
+        return f"/SYSV{self.key & 0xFFFFFFFF:08x} (deleted)"
 
     def mapped(self, process: Process) -> None:
         """shm_open() of its mappings: one more."""
         self.attached += 1
         self.last_pid = process.pid
-        self.attached_ns = self._kernel.timers.now()
+        self.attached_s = self.seconds()
 
     def unmapped(self, process: Process) -> None:
         """shm_close(): one less, and the last of a doomed segment is its end."""
         self.attached -= 1
         self.last_pid = process.pid
-        self.detached_ns = self._kernel.timers.now()
+        self.detached_s = self.seconds()
         if self.doomed and not self.attached:
             self._kernel.segments.destroy(self)
 
-    def touched(self, offset: int, size: int) -> None:
+    def accessed(self, offset: int, size: int) -> None:
         """It counts no pages."""
 
     def status(self) -> SegmentStatus:
         """shmctl(IPC_STAT)"""
         return SegmentStatus(
             self.size,
-            self.attached_ns,
-            self.detached_ns,
-            self.changed_ns,
+            self.attached_s,
+            self.detached_s,
+            self.changed_s,
             self.creator_pid,
             self.last_pid,
             self.attached,
@@ -127,14 +133,10 @@ class Segments:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._segments: Identifiers[Segment] = Identifiers(SEGMENTS_MAX)
+        self.known: Identifiers[Segment] = Identifiers(SEGMENTS_MAX)
         self._pages = 0
 
-    def __iter__(self) -> Iterator[Segment]:
-        """In the order of ipcs(1)."""
-        return iter(self._segments)
-
-    def shmget(self, process: Process, key: int, size: int, flags: int) -> int:
+    def get(self, process: Process, key: int, size: int, flags: int) -> int:
         """shmget(2): EINVAL (size), ENOENT, EEXIST, EACCES, ENOSPC, ENOMEM."""
         if flags & SHM_HUGETLB:
             raise Unsupported("asyncipc does not model SHM_HUGETLB")
@@ -146,19 +148,17 @@ class Segments:
                 fail(errno.ENOSPC)
             if size >= 1 << 46:
                 fail(errno.ENOMEM)
+            self.known.demand_room()
+            self._pages += pages_in(size)
             return Segment(self._kernel, key, size, flags, process)
 
         def check(found: Segment) -> None:
             if size > found.size:
                 fail(errno.EINVAL)
 
-        before = len(self._segments)
-        segment = self._segments.get(process, key, flags, make, check)
-        if len(self._segments) > before:
-            self._pages += pages_in(size)
-        return segment.identifier
+        return self.known.get(process, key, flags, make, check).identifier
 
-    def shmat(self, process: Process, identifier: int, flags: int) -> Mapping:
+    def attach(self, process: Process, identifier: int, flags: int) -> Mapping:
         """shmat(2): EINVAL, EACCES, ENOMEM."""
         segment = self[identifier]
         if flags & SHM_REMAP:
@@ -170,13 +170,33 @@ class Segments:
         segment.contents.pin()
         protection = PROT_READ if read_only else PROT_READ | PROT_WRITE
         mapping = Mapping(segment.contents, 0, segment.size, protection, backing=segment)
-        return self._kernel.memory_maps.place(process, mapping)
+        return self._kernel.memory_maps.insert(process, mapping)
 
-    def shmdt(self, process: Process, mapping: Mapping) -> None:
+    def detach(self, process: Process, mapping: Mapping) -> None:
         """shmdt(2): EINVAL for a mapping that is no segment's."""
         if not isinstance(mapping.backing, Segment):
             fail(errno.EINVAL)
         self._kernel.memory_maps.munmap(process, mapping.address)
+
+    def control(
+        self, process: Process, identifier: int, command: int, status: SegmentStatus | None
+    ) -> SegmentStatus | None:
+        """shmctl(2)"""
+        if command in INFORMATION:
+            raise Unsupported(f"asyncipc does not model shmctl command {command}")
+        if command == IPC_STAT:
+            return self.stat(process, identifier)
+        if command == IPC_RMID:
+            self.remove(process, identifier)
+        elif command in {SHM_LOCK, SHM_UNLOCK}:
+            self.lock(process, identifier, locked=command == SHM_LOCK)
+        elif command != IPC_SET:
+            fail(errno.EINVAL)
+        elif status is None:
+            fail(errno.EFAULT)
+        else:
+            self.set(process, identifier, status.uid, status.gid, status.mode)
+        return None
 
     def stat(self, process: Process, identifier: int) -> SegmentStatus:
         """shmctl(IPC_STAT): EACCES unless the process may read."""
@@ -189,7 +209,6 @@ class Segments:
         segment = self[identifier]
         segment.demand_owner(process)
         segment.change(uid, gid, mode)
-        segment.changed_ns = self._kernel.timers.now()
 
     def lock(self, process: Process, identifier: int, *, locked: bool) -> None:
         """shmctl(SHM_LOCK), shmctl(SHM_UNLOCK): a mark; nothing is ever swapped out here."""
@@ -205,12 +224,12 @@ class Segments:
             self.destroy(segment)
         elif not segment.doomed:
             segment.doomed = True
-            self._segments.forget_key(segment)
+            self.known.forget_key(segment)
 
     def destroy(self, segment: Segment) -> None:
         self._pages -= pages_in(segment.size)
-        self._segments.remove(segment)
+        self.known.remove(segment)
 
     def __getitem__(self, identifier: int) -> Segment:
         """EINVAL for what is no identifier, or no longer."""
-        return self._segments[identifier]
+        return self.known[identifier]

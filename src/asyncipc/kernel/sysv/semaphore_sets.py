@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.sysv.identifiers import (
     IPC_RMID,
+    IPC_SET,
+    IPC_STAT,
     MAY_READ,
     MAY_WRITE,
     Identifiers,
 )
-from asyncipc.kernel.sysv.semaphores import SEMVMX, Operation, SemaphoreCall, SemaphoreSet
+from asyncipc.kernel.sysv.semaphore_call import Operation, SemaphoreCall
+from asyncipc.kernel.sysv.semaphores import SEMVMX, SemaphoreSet
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
@@ -26,25 +29,21 @@ GETNCNT: Final = 14
 GETZCNT: Final = 15
 SETVAL: Final = 16
 SETALL: Final = 17
-IPC_INFO: Final = 3
-SEM_STAT: Final = 18
-SEM_INFO: Final = 19
-SEM_STAT_ANY: Final = 20
+INFORMATION: Final = frozenset({3, 18, 19, 20})
+"""IPC_INFO, SEM_STAT, SEM_INFO, SEM_STAT_ANY."""
 OF_ONE: Final = frozenset({GETPID, GETVAL, GETNCNT, GETZCNT})
 
 SEMMSL: Final = 32000
 """How many semaphores a set may have."""
 SEMMNS: Final = 1024000000
 """How many there may be in all sets together."""
-SEMOPM: Final = 500
-"""How many operations a call may have."""
 
 
 class SemaphoreSetStatus(NamedTuple):
-    """struct semid_ds, by its names; times are in nanoseconds of the machine's clock, 0: never."""
+    """struct semid_ds, by its names; times are in seconds of the machine's clock, 0: never."""
 
-    sem_otime_ns: int
-    sem_ctime_ns: int
+    sem_otime: int
+    sem_ctime: int
     sem_nsems: int
     key: int
     uid: int
@@ -52,6 +51,10 @@ class SemaphoreSetStatus(NamedTuple):
     cuid: int
     cgid: int
     mode: int
+
+
+Argument: TypeAlias = int | Sequence[int] | SemaphoreSetStatus | None
+"""union semun"""
 
 
 @final
@@ -65,7 +68,7 @@ class SemaphoreSets:
         """EINVAL for what is no identifier, or no longer."""
         return self.known[identifier]
 
-    def semget(self, process: Process, key: int, count: int, flags: int) -> int:
+    def get(self, process: Process, key: int, count: int, flags: int) -> int:
         """semget(2): ENOENT, EEXIST, EACCES, EINVAL (count), ENOSPC."""
         if not 0 <= count <= SEMMSL:
             fail(errno.EINVAL)
@@ -75,40 +78,51 @@ class SemaphoreSets:
                 fail(errno.EINVAL)
             if self._count + count > SEMMNS:
                 fail(errno.ENOSPC)
+            self.known.demand_room()
+            self._count += count
             return SemaphoreSet(key, count, flags, process, self._timers)
 
         def check(found: SemaphoreSet) -> None:
             if count > len(found.values):
                 fail(errno.EINVAL)
 
-        before = len(self.known)
-        found = self.known.get(process, key, flags, make, check)
-        if len(self.known) > before:
-            self._count += count
-        return found.identifier
+        return self.known.get(process, key, flags, make, check).identifier
 
-    def semop(
+    def operate(
         self, process: Process, identifier: int, operations: Sequence[tuple[int, int, int]]
     ) -> SemaphoreCall:
-        """semop(2), as a verb.  EINVAL (none), E2BIG (more than 500)."""
-        if not operations:
-            fail(errno.EINVAL)
-        if len(operations) > SEMOPM:
-            fail(errno.E2BIG)
+        """semop(2), as a verb."""
         wanted = tuple(Operation(*operation) for operation in operations)
         return SemaphoreCall(self, process, identifier, wanted)
 
     # -- semctl(2)
 
-    def control(self, process: Process, identifier: int, index: int, command: int) -> int:
-        """GETVAL, GETPID, GETNCNT and GETZCNT of one semaphore, and IPC_RMID."""
-        if command == IPC_RMID:
-            self.remove(process, identifier)
-            return 0
-        if command in {IPC_INFO, SEM_INFO, SEM_STAT, SEM_STAT_ANY}:
+    def control(
+        self, process: Process, identifier: int, index: int, command: int, argument: Argument = None
+    ) -> int | list[int] | SemaphoreSetStatus:
+        """semctl(2): what is asked for, or 0."""
+        if command in INFORMATION:
             raise Unsupported(f"asyncipc does not model semctl command {command}")
-        if command not in OF_ONE:
+        if command in OF_ONE:
+            return self.get_one(process, identifier, index, command)
+        if command == IPC_STAT:
+            return self.stat(process, identifier)
+        if command == GETALL:
+            return self.get_all(process, identifier)
+        if command == SETVAL and isinstance(argument, int):
+            self.set_value(process, identifier, index, argument)
+        elif command == SETALL and isinstance(argument, Sequence):
+            self.set_all(process, identifier, argument)
+        elif command == IPC_RMID:
+            self.remove(process, identifier)
+        elif command == IPC_SET and isinstance(argument, SemaphoreSetStatus):
+            self.set(process, identifier, argument.uid, argument.gid, argument.mode)
+        else:
             fail(errno.EINVAL)
+        return 0
+
+    def get_one(self, process: Process, identifier: int, index: int, command: int) -> int:
+        """GETVAL, GETPID, GETNCNT and GETZCNT"""
         found = self._readable(process, identifier)
         self._demand_index(found, index)
         if command == GETVAL:
@@ -144,8 +158,8 @@ class SemaphoreSets:
         """IPC_STAT"""
         found = self._readable(process, identifier)
         return SemaphoreSetStatus(
-            found.operated_ns,
-            found.changed_ns,
+            found.operated_s,
+            found.changed_s,
             len(found.values),
             found.key,
             found.uid,
@@ -160,7 +174,6 @@ class SemaphoreSets:
         found = self[identifier]
         found.demand_owner(process)
         found.change(uid, gid, mode)
-        found.changed_ns = self._timers.now()
 
     def remove(self, process: Process, identifier: int) -> None:
         """IPC_RMID: EPERM unless the process owns or made it; who sleeps is told EIDRM."""

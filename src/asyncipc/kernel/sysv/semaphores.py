@@ -4,37 +4,31 @@ Laws:
 
 * The operations of one call are done all at once, or none: one after the other
   as far as the values go, so ``+1, -1`` never sleeps.
-* After each change those who sleep for a zero are let in first, then those who
-  change values, in order of their coming; each who could go on does, whoever
-  stands before it.  With each that did they are asked anew, from the first.
+* Who changes a set performs the operations of those whom that lets go on, in
+  their stead: first of who waits for zero at a semaphore that is zero now, then
+  of who changes values; each who can go on does, whoever stands before it.  Whom
+  a change cannot concern is not asked (do_smart_update).
+* So a sleeper never tries by itself: it wakes when it has acted, or failed.  If
+  it is cancelled before it could say so, its operations are taken back; if it
+  dies they stay, as on Linux, but for what SEM_UNDO undoes.
 * IPC_NOWAIT counts if the operation that blocks has it, be it in a call that
   sleeps already.
 * A call never begins anew: a handler or a stop ends it with EINTR.
-
-Where a sleeper has to try by itself, nobody else acts between that it could go
-on and that it does: others who come meanwhile sleep.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import fail
-from asyncipc.kernel.readiness import READABLE
-from asyncipc.kernel.sysv.identifiers import (
-    IPC_NOWAIT,
-    MAY_READ,
-    MAY_WRITE,
-    Identified,
-)
+from asyncipc.kernel.sysv.identifiers import IPC_NOWAIT, Identified
+from asyncipc.kernel.sysv.pending import Line, Pending
 from asyncipc.kernel.sysv.undo import Undo, to_undo, undo_of
-from asyncipc.kernel.waitqueue import Waiter, WouldBlock
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
-    from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
+    from asyncipc.kernel.sysv.semaphore_call import Operation, SemaphoreCall
     from asyncipc.kernel.timers import Timers
 
 SEM_UNDO: Final = 0x1000
@@ -42,61 +36,58 @@ SEMVMX: Final = 32767
 SEMAEM: Final = SEMVMX
 
 
-class Operation(NamedTuple):
-    """struct sembuf: of one semaphore, add ``change``; 0: wait until it is zero."""
-
-    number: int
-    change: int
-    flags: int = 0
-
-
 @final
 class SemaphoreSet(Identified):
     """``values``; ``pids``: who changed each last; ``undos``: of whom it has to undo."""
 
     def __init__(self, key: int, count: int, mode: int, process: Process, timers: Timers) -> None:
-        super().__init__(key, mode, process)
-        self._timers = timers
+        super().__init__(key, mode, process, timers)
         self.values = [0] * count
         self.pids = [0] * count
-        self.operated_ns = 0
-        self.changed_ns = timers.now()
+        self.operated_s = 0
         self.undos: dict[Undo, None] = {}
-        self._for_zero: dict[SemaphoreCall, None] = {}
-        self._to_change: dict[SemaphoreCall, None] = {}
-        self.turn: SemaphoreCall | None = None
-        self._asking = False
+        self.pending = Pending()
+        self._granted: dict[SemaphoreCall, None] = {}
 
     # -- acting
 
-    def blocking(self, call: SemaphoreCall) -> Operation | None:
-        """The operation that keeps a call from acting (perform_atomic_semop); ERANGE."""
-        values, undone = call.values, call.undone
-        values.clear()
-        undone.clear()
+    def perform(self, call: SemaphoreCall) -> int | None:
+        """What a call does as it begins; the answer is that of ``attempt``."""
+        outcome = self.attempt(call)
+        if outcome == 0 and call.alters:
+            self.settle(call.operations)
+        return outcome
+
+    def attempt(self, call: SemaphoreCall) -> int | None:
+        """Do all of its operations, or none (perform_atomic_semop).
+
+        0, an errno, or None: then it has to sleep, and ``blocked_by`` says on what.
+        """
+        values: dict[int, int] = {}
+        undone: dict[int, int] = {}
         for operation in call.operations:
             index, change, flags = operation
             value = values.get(index, self.values[index])
             if value + change < 0 or (value and not change):
-                return operation
+                call.blocked_by = operation
+                return errno.EAGAIN if flags & IPC_NOWAIT else None
             values[index] = value + change
             if value + change > SEMVMX:
-                fail(errno.ERANGE)
+                return errno.ERANGE
             if flags & SEM_UNDO:
                 undone[index] = undone.get(index, to_undo(call.process, self, index)) - change
                 if not -SEMAEM - 1 <= undone[index] <= SEMAEM:
-                    fail(errno.ERANGE)
-        return None
+                    return errno.ERANGE
+        self._act(call.process, values, undone)
+        return 0
 
-    def act(self, call: SemaphoreCall) -> None:
-        """All of its operations; then whoever can go on does."""
-        for index, value in call.values.items():
+    def _act(self, process: Process, values: dict[int, int], undone: dict[int, int]) -> None:
+        for index, value in values.items():
             self.values[index] = value
-            self.pids[index] = call.process.pid
-        for index, undone in call.undone.items():
-            undo_of(call.process).of(self)[index] = undone
-        self.operated_ns = self._timers.now()
-        self.settle()
+            self.pids[index] = process.pid
+        for index, to_add in undone.items():
+            undo_of(process).of(self)[index] = to_add
+        self.operated_s = self.seconds()
 
     def set_values(self, values: Iterable[tuple[int, int]], process: Process) -> None:
         """SETVAL, SETALL: what was to be undone there no longer is."""
@@ -105,75 +96,153 @@ class SemaphoreSet(Identified):
             self.pids[index] = process.pid
             for undo in self.undos:
                 undo.of(self)[index] = 0
-        self.changed_ns = self._timers.now()
+            for call in self._granted:
+                call.overruled[index] = None
+        self.changed_s = self.seconds()
         self.settle()
 
     def undo(self, adjustments: Sequence[int], pid: int) -> None:
         """A process has ended."""
         for index, change in enumerate(adjustments):
             if change:
-                self.values[index] = min(max(self.values[index] + change, 0), SEMVMX)
+                self._add(index, change)
                 self.pids[index] = pid
-        self.operated_ns = self._timers.now()
+        self.operated_s = self.seconds()
         self.settle()
+
+    def _add(self, index: int, change: int) -> None:
+        """What is taken back goes to the limits, and no further."""
+        self.values[index] = min(max(self.values[index] + change, 0), SEMVMX)
 
     def gone(self) -> None:
         """IPC_RMID: every sleeper is told EIDRM, and nothing is left to undo."""
         for undo in self.undos:
             del undo.adjustments[self]
         self.undos.clear()
-        for call in self.sleepers():
-            call.look()
+        sleepers = self.pending.all()
+        for call in sleepers:
+            self._grant(call, errno.EIDRM)
+        for call in sleepers:
+            call.tell()
 
-    # -- the line
-
-    def sleepers(self) -> tuple[SemaphoreCall, ...]:
-        """Those who wait for zero, then those who change values, each in order."""
-        return (*self._for_zero, *self._to_change)
+    # -- who sleeps
 
     def enter(self, call: SemaphoreCall) -> None:
-        (self._to_change if call.alters else self._for_zero)[call] = None
+        self.pending.enter(call)
 
     def leave(self, call: SemaphoreCall) -> None:
-        """Leaving twice is leaving once.  With the turn, it is the next one's."""
-        if self.remove(call):
+        """Leaving twice is leaving once."""
+        self.pending.remove(call)
+        self.pending.part()
+        if self.take_outcome(call) == 0 and call.process.alive and not self.removed:
+            self._take_back(call)
+
+    def take_outcome(self, call: SemaphoreCall) -> int | None:
+        """What became of a call as it slept; from now on that is the caller's."""
+        outcome, call.outcome = call.outcome, None
+        self._granted.pop(call, None)
+        return outcome
+
+    def _take_back(self, call: SemaphoreCall) -> None:
+        """It is cancelled, and has done nothing; what was set since stays."""
+        net: dict[int, int] = {}
+        for index, change, flags in call.operations:
+            if index not in call.overruled:
+                net[index] = net.get(index, 0) + change
+                if flags & SEM_UNDO:
+                    undo_of(call.process).of(self)[index] += change
+        for index, change in net.items():
+            self._add(index, -change)
+        if call.alters:
             self.settle()
 
-    def remove(self, call: SemaphoreCall) -> bool:
-        """It is in no line; had it the turn?"""
-        self._for_zero.pop(call, None)
-        self._to_change.pop(call, None)
-        had_turn = self.turn is call
-        if had_turn:
-            self.turn = None
-        return had_turn
+    # -- whom a change lets go on
 
-    def settle(self) -> None:
-        """Let in who can go on now, one after the other (do_smart_update)."""
-        if self._asking:
-            return  # who was let in has changed something: its asker asks anew
-        self._asking = True
-        try:
-            while self.turn is None and (call := self._first_able()) is not None:
-                self.turn = call
-                if not call.look():
-                    return
-                self.remove(call)
-        finally:
-            self._asking = False
+    def settle(self, operations: Sequence[Operation] | None = None) -> None:
+        """A change: by these operations, or None: of any semaphores (do_smart_update)."""
+        ended: list[SemaphoreCall] = []
+        self._let_zeros_on(operations, ended)
+        pending = self.pending
+        if pending.to_change:
+            self._let_changers_on(pending.to_change, None, ended)
+        else:
+            for number in self._grown(operations):
+                self._let_changers_on(pending.to_change_at.get(number), number, ended)
+        pending.part()
+        for call in ended:
+            call.tell()
 
-    def _first_able(self) -> SemaphoreCall | None:
-        for line in (self._for_zero, self._to_change):
-            for call in line:
-                if call.is_able():
-                    return call
-        return None
+    def _grown(self, operations: Sequence[Operation] | None) -> Iterable[int]:
+        """The semaphores whose sleepers may want what there is now."""
+        if operations is None:
+            return sorted(self.pending.to_change_at)
+        return [number for number, change, _ in operations if change > 0]
+
+    def _let_zeros_on(
+        self, operations: Sequence[Operation] | None, ended: list[SemaphoreCall]
+    ) -> None:
+        """do_smart_wakeup_zero()"""
+        pending = self.pending
+        if not pending.for_zero and not pending.for_zero_at:
+            return
+        if operations is None:
+            numbers = sorted(pending.for_zero_at)
+            any_zero = 0 in self.values
+        else:
+            numbers = [operation.number for operation in operations]
+            any_zero = any(not self.values[number] for number in numbers)
+        for number in numbers:
+            if not self.values[number]:
+                self._let_line_on(pending.for_zero_at.get(number), ended)
+        if any_zero:
+            self._let_line_on(pending.for_zero, ended)
+
+    def _let_line_on(self, line: Line | None, ended: list[SemaphoreCall]) -> None:
+        """wake_const_ops()"""
+        for call in tuple(line or ()):
+            self._let_on(call, ended)
+
+    def _let_changers_on(
+        self, line: Line | None, number: int | None, ended: list[SemaphoreCall]
+    ) -> None:
+        """update_queue(): of one semaphore, or of the set (None)."""
+        while line and self._changed_meanwhile(line, number, ended):
+            pass
+
+    def _changed_meanwhile(
+        self, line: Line, number: int | None, ended: list[SemaphoreCall]
+    ) -> bool:
+        """Each is asked once, in order; true if the first have to be asked again."""
+        for call in tuple(line):
+            if number is not None and not self.values[number]:
+                return False  # it can only be decremented there
+            if self._let_on(call, ended) and call.outcome == 0:
+                self._let_zeros_on(call.operations, ended)
+                if self.pending.to_change or len(call.operations) > 1:  # check_restart()
+                    return True
+        return False
+
+    def _let_on(self, call: SemaphoreCall, ended: list[SemaphoreCall]) -> bool:
+        """Has it acted, or failed?  The dead have left already."""
+        if not call.process.alive:
+            return False
+        outcome = self.attempt(call)
+        if outcome is None:
+            return False
+        self._grant(call, outcome)
+        ended.append(call)
+        return True
+
+    def _grant(self, call: SemaphoreCall, outcome: int) -> None:
+        self.pending.remove(call)
+        self._granted[call] = None
+        call.outcome = outcome
 
     # -- what it tells
 
     def waiting(self, index: int, *, for_zero: bool) -> int:
-        """GETNCNT and GETZCNT: whose first blocked operation is on that semaphore."""
-        blocked = [call.blocked_by for call in self.sleepers()]
+        """GETNCNT and GETZCNT: by the operation that blocked each as it was last asked."""
+        blocked = [call.blocked_by for call in self.pending.all()]
         return sum(
             each is not None and each.number == index and (each.change == 0) is for_zero
             for each in blocked
@@ -182,137 +251,3 @@ class SemaphoreSet(Identified):
     def holders(self, index: int) -> tuple[Process, ...]:
         """Whose end would add to a semaphore."""
         return tuple(undo.process for undo in self.undos if undo.of(self)[index] > 0)
-
-
-@final
-class SemaphoreCall:
-    """One call of semop(2): a verb, what it sleeps on, and its place in the set's line."""
-
-    __slots__ = (
-        "_identifier",
-        "_refusal",
-        "_sets",
-        "_waiter",
-        "alters",
-        "barred",
-        "blocked_by",
-        "operations",
-        "process",
-        "semaphores",
-        "undone",
-        "values",
-    )
-
-    restarts: Final = False
-    survives_stops: Final = False
-
-    def __init__(
-        self,
-        sets: SemaphoreSets,
-        process: Process,
-        identifier: int,
-        operations: tuple[Operation, ...],
-    ) -> None:
-        self._sets = sets
-        self._identifier = identifier
-        self.process = process
-        self.operations = operations
-        self.alters = any(operation.change for operation in operations)
-        self.semaphores: SemaphoreSet | None = None
-        self.blocked_by: Operation | None = None
-        self.values: dict[int, int] = {}
-        self.undone: dict[int, int] = {}
-        self.barred = False
-        self._refusal: WouldBlock | None = None
-        self._waiter: Waiter | None = None
-
-    def __call__(self) -> WouldBlock | None:
-        found = self.semaphores
-        if found is None:
-            found = self.semaphores = self._sets[self._identifier]
-            self._demand(found)
-        if found.removed:
-            fail(errno.EIDRM)
-        if found.turn is not None and found.turn is not self:
-            self.blocked_by = self.blocked_by or self.operations[0]
-            return self._refuse()
-        if self._blocked(found):
-            if found.turn is self:
-                found.turn = None
-                found.settle()
-            return self._refuse()
-        found.remove(self)  # it is asked no more
-        found.act(self)
-        return None
-
-    def _demand(self, found: SemaphoreSet) -> None:
-        """EFBIG, EACCES: in this order (__do_semtimedop)."""
-        if max(operation.number for operation in self.operations) >= len(found.values):
-            fail(errno.EFBIG)
-        found.demand(self.process, MAY_WRITE if self.alters else MAY_READ)
-
-    def _blocked(self, found: SemaphoreSet) -> bool:
-        """Has it to sleep?  EAGAIN and ERANGE say that it has not."""
-        self.blocked_by = found.blocking(self)
-        if self.blocked_by is not None and self.blocked_by.flags & IPC_NOWAIT:
-            fail(errno.EAGAIN)
-        return self.blocked_by is not None
-
-    def is_able(self) -> bool:
-        """Would it end now, be it with an error?"""
-        assert self.semaphores is not None
-        try:
-            return not self._blocked(self.semaphores)
-        except OSError:
-            return True
-
-    def look(self) -> bool:
-        """Let it try; false if it does so by itself, later."""
-        assert self._waiter is not None
-        if self._waiter.serve() is None:
-            self._waiter.wake()
-            return False
-        return True
-
-    def _refuse(self) -> WouldBlock:
-        if self._refusal is None:
-            self._refusal = WouldBlock(self, self, READABLE)
-        return self._refusal
-
-    # -- the line
-
-    def join(self, waiter: Waiter) -> None:
-        assert self.semaphores is not None
-        self._waiter = waiter
-        self.semaphores.enter(self)
-
-    def leave(self, waiter: Waiter) -> None:
-        assert self.semaphores is not None
-        self.semaphores.leave(self)
-
-    def try_again(self, waiter: Waiter) -> None:
-        """The turn is the set's to give."""
-
-    def refused(self, waiter: Waiter) -> None:
-        """It keeps its place."""
-
-    # -- what it tells
-
-    def describe(self) -> str:
-        blocked = self.blocked_by or self.operations[0]
-        return f"semaphore {blocked.number} of set {self._identifier}"
-
-    def awaited(self) -> str:
-        blocked = self.blocked_by or self.operations[0]
-        wanted = f"{-blocked.change} of" if blocked.change else "zero in"
-        return f"{wanted} {self.describe()}"
-
-    def wakers(self, mask: int) -> tuple[object, ...]:
-        """Those who would add to it by their end; others are not known."""
-        blocked = self.blocked_by
-        if blocked is None or not blocked.change or self.semaphores is None:
-            return ()
-        return self.semaphores.holders(blocked.number)
-
-    def arguments(self) -> tuple[object, ...]:
-        return (self._identifier, [tuple(operation) for operation in self.operations])

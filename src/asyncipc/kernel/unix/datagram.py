@@ -144,10 +144,10 @@ class DatagramEndpoint(Socket):
         if self.in_flight >= self.send_limit:
             return self.write_queue().refusal
         if peer is None:
-            self.give_back(0)  # the packet in the making is freed (sock_wfree): EPOLLET shows it
+            self.give_back(0)  # as in _find
             fail(errno.ENOTCONN)
         if peer.peer is not self or peer.shut:
-            refusal = association.refusal_of(self, peer)
+            refusal = self._may_go(peer, flags)
             if refusal is not None:
                 return refusal
         if self.options is not UNCHANGED or peer.options is not UNCHANGED:
@@ -197,11 +197,33 @@ class DatagramEndpoint(Socket):
         queue = self.write_queue()
         if queue.barred or self.in_flight >= self.send_limit:
             return queue.refusal
-        other = self.peer if name is None else names.find(self, process, name)
-        if other is None:
-            fail(errno.ENOTCONN)
+        other = self._find(process, name)
         loading = None if control is None else (control, process)
-        return association.refusal_of(self, other) or self._deliver(other, data, loading)
+        return self._may_go(other, flags) or self._deliver(other, data, loading)
+
+    def _find(self, process: Process, name: UnixName | None) -> DatagramEndpoint:
+        """Who is meant.  A packet in the making is freed if it goes nowhere (sock_wfree),
+        and EPOLLET shows that.
+        """
+        try:
+            other = self.peer if name is None else names.find(self, process, name)
+            if other is None:
+                fail(errno.ENOTCONN)
+        except OSError:
+            self.give_back(0)
+            raise
+        return other
+
+    def _may_go(self, other: DatagramEndpoint, flags: int) -> WouldBlock | None:
+        """As in _find; who waits for room keeps the packet."""
+        try:
+            refusal = association.refusal_of(self, other)
+        except OSError:
+            self.give_back(0)
+            raise
+        if refusal is not None and (self.flags & O_NONBLOCK or flags & MSG_DONTWAIT):
+            self.give_back(0)
+        return refusal
 
     def _deliver(self, other: DatagramEndpoint, data: Buffer, loading: Loading | None) -> int:
         """``send`` has this written out: it is the hot path."""
