@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SEM_VALUE_MAX: Final = 2**31 - 1
 SEM_SIZE: Final = 32
-SHARED: Final = 8
 FUTEX_SHARED: Final = 128
 """What glibc notes beside the value of a semaphore that processes share."""
 

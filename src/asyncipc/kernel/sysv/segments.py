@@ -36,11 +36,9 @@ if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
 
 SHM_RDONLY: Final = 0o10000
-SHM_RND: Final = 0o20000
 SHM_REMAP: Final = 0o40000
 SHM_EXEC: Final = 0o100000
 SHM_HUGETLB: Final = 0o4000
-SHM_NORESERVE: Final = 0o10000
 SHM_LOCK: Final = 11
 SHM_UNLOCK: Final = 12
 INFORMATION: Final = frozenset({3, 13, 14, 15})
