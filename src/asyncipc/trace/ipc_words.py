@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from asyncipc.trace.words import RESULT, any_of, octal, one_of, open_flags, signal_or_test
+from asyncipc.trace.words import (
+    RESULT,
+    any_of,
+    message_flags,
+    octal,
+    one_of,
+    open_flags,
+    signal_or_test,
+)
 
 PROTECTIONS: Final = {1: "PROT_READ", 2: "PROT_WRITE"}
 MAP_FLAGS: Final = {1: "MAP_SHARED", 2: "MAP_PRIVATE", 0x20: "MAP_ANONYMOUS"}
@@ -127,6 +135,7 @@ ARGUMENTS: Final[Mapping[tuple[str, int], Callable[[int], str]]] = {
     ("timerfd_create", 1): any_of(TIMERFD_FLAGS),
     ("signalfd4", 2): any_of(SIGNALFD_FLAGS),
     ("pidfd_send_signal", 1): signal_or_test,
+    ("sendmsg", 3): message_flags,
     ("splice", 5): any_of(SPLICE_FLAGS),
     ("tee", 3): any_of(SPLICE_FLAGS),
 }
@@ -143,7 +152,7 @@ TUPLES: Final[Mapping[tuple[str, int], Callable[..., str]]] = {
 PATHS: Final = frozenset({
     ("mq_open", 0), ("mq_unlink", 0), ("sem_open", 0), ("sem_unlink", 0), ("shm_open", 0),
     ("shm_unlink", 0), ("link", 0), ("link", 1), ("access", 0), ("truncate", 0), ("unlink", 0),
-    ("memfd_create", 0),
+    ("memfd_create", 0), ("sendmsg", 4),
 })  # fmt: skip
 """Where bytes are a name."""
 HANDLES: Final = frozenset({("mmap", RESULT), ("shmat", RESULT)})
