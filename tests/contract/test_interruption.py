@@ -15,7 +15,7 @@ import pytest
 from asyncipc import posix
 from asyncipc.faces.signal_receiver import open_signal_receiver
 from asyncipc.kernel.readiness import IN
-from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP
 from asyncipc.kernel.sockets.options import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import MSG_WAITALL
 from tests.contract.test_cancel_parked import fill
@@ -277,13 +277,65 @@ def test_a_stop_interrupts_no_nap_and_the_clock_goes_on(run: Run) -> None:
         start = anyio.current_time()
         pid = posix.fork(child)
         await anyio.sleep(1)
-        posix.kill(pid, 19)  # SIGSTOP
+        posix.kill(pid, SIGSTOP)
         await anyio.sleep(1)
-        posix.kill(pid, 18)
+        posix.kill(pid, SIGCONT)
         assert await posix.waitpid(pid) == (pid, 0)
         assert anyio.current_time() - start == pytest.approx(10)
 
     run(main)
+
+
+@pytest.mark.parametrize("signal", [SIGUSR1, SIGCONT])
+@pytest.mark.parametrize("make", [reading, writing, receiving, sending, polling, selecting])
+def test_who_was_stopped_handles_before_it_looks(run: Run, make: Any, signal: int) -> None:
+    """Measured: it left its sleep to stop, so a handler interrupts it, whatever came meanwhile."""
+
+    async def child(call: Call) -> None:
+        posix.signal(signal, lambda *_: None)
+        with pytest.raises(InterruptedError):
+            await call()
+        await call()
+
+    async def main() -> None:
+        call, end = await make()
+        pid = posix.fork(child, call)
+        await anyio.sleep(1)
+        posix.kill(pid, SIGSTOP)
+        await anyio.sleep(1)
+        await end()
+        posix.kill(pid, signal)
+        posix.kill(pid, SIGCONT)
+        assert await posix.waitpid(pid) == (pid, 0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_who_restarts_after_a_stop_finds_what_came(run: Run, made_anew: bool) -> None:
+    seen: list[object] = []
+
+    async def child(call: Call) -> None:
+        posix.signal(SIGUSR1, lambda *_: seen.append("handled"), posix.SA_RESTART)
+        seen.append(await call())
+
+    async def main() -> None:
+        call, end = await reading()
+        pid = posix.fork(child, call)
+        await anyio.sleep(1)
+        posix.kill(pid, SIGSTOP)
+        await anyio.sleep(1)
+        if not made_anew:
+            await end()
+        posix.kill(pid, SIGUSR1)
+        posix.kill(pid, SIGCONT)
+        await anyio.sleep(1)
+        if made_anew:
+            await end()
+        assert await posix.waitpid(pid) == (pid, 0)
+
+    run(main)
+    assert seen == ["handled", b"x"]
 
 
 def test_a_time_limit_ends_a_wait_for_signals_in_none(run: Run) -> None:

@@ -861,3 +861,26 @@ def test_a_killed_waiter_leaves_the_mutex_and_the_signals_to_others(run: Run) ->
         nobody_sleeps()
 
     run(main)
+
+
+def test_the_signal_that_a_killed_waiter_had_wakes_nobody_else(run: Run) -> None:
+    """Measured with glibc: that of a cancelled one does."""
+
+    async def main() -> None:
+        shared = Shared()
+        first = posix.fork(shared.wait)
+        await anyio.sleep(1)
+        second = posix.fork(shared.wait)
+        await anyio.sleep(1)
+        await posix.pthread_mutex_lock(shared.mutex)
+        shared.signal()
+        posix.kill(first, SIGKILL)
+        await posix.waitpid(first)
+        posix.pthread_mutex_unlock(shared.mutex)
+        await anyio.sleep(1)
+        assert await posix.waitpid(second, posix.WNOHANG) == (0, 0)
+        shared.signal()
+        assert await posix.waitpid(second) == (second, 0)
+        nobody_sleeps()
+
+    run(main)

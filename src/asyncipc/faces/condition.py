@@ -70,8 +70,8 @@ async def wait_and_lock(name: str, wait: ConditionWait, until_ns: int | None = N
     except OSError:
         raise
     except BaseException:  # a handler's, or a cancellation, which asyncio brings through a shield
-        wait.abandon()
-        if wait.owner.process.alive:
+        if wait.owner.process.alive:  # with the dead its signal is lost, as on Linux
+            wait.abandon()
             with suppress(OSError):
                 await _lock_again(name, wait)
         raise

@@ -46,6 +46,8 @@ def signalled(
     line: Line,
     verb: Callable[..., object],
     args: tuple[object, ...],
+    *,
+    stopped: bool,
 ) -> object:
     """A handler is due: the result if that ends the call, EINTR if it does not restart.
 
@@ -53,14 +55,17 @@ def signalled(
     the handlers then run as the call returns.  Else the first signal taken
     decides (SA_RESTART), unless the call never restarts, or has a time limit and
     does not say that it does (signal(7)); who restarts stands at the end of the line.
+
+    ``stopped``: it has left its sleep for a stop, so it does not look any more.
     """
-    result = verb(*args)
-    if type(result) is not WouldBlock:
-        return result
-    line.refused(sleeper)
-    done = progress(verb)
-    if done is not None:
-        return done
+    if not stopped:
+        result = verb(*args)
+        if type(result) is not WouldBlock:
+            return result
+        line.refused(sleeper)
+        done = progress(verb)
+        if done is not None:
+            return done
     line.leave(sleeper)
     try:
         first = run_handlers(body)

@@ -276,8 +276,8 @@ async def _interrupted(
             _leave_if_closed(sleeper)
     line.try_again(sleeper)
     if result is GO_ON and is_signalled(body):
+        result = signalled(body, sleeper, line, verb, args, stopped=anew)
         anew = True
-        result = signalled(body, sleeper, line, verb, args)
         line.try_again(sleeper)
     return _begin_anew(sleeper, verb, args) if anew and result is GO_ON else result
 
