@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import asyncipc
+from asyncipc import Native
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.readiness import IN, OUT
+from tests.pace import run_fast
 
 EXAMPLES = 60
 REAL_SECONDS = 30.0
+NATIVE_SECONDS = 8.0
 
 settings.register_profile(
     "asyncipc",
@@ -36,6 +41,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help=f"how many random programs each randomized test tries (default {EXAMPLES})",
     )
+
+    parser.addoption(
+        "--machine",
+        choices=("simulated", "native", "both"),
+        default="simulated",
+        help="where the contract tests run: on which machine, or on both",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "simulated(reason): what is tested belongs to the simulated machine, or the native one "
+        "refuses it",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Who uses ``run`` is tried on the machines that were asked for."""
+    if "machine" not in metafunc.fixturenames:
+        return
+    asked = metafunc.config.getoption("--machine")
+    machines = ["simulated", "native"] if asked == "both" else [asked]
+    if metafunc.definition.get_closest_marker("simulated") is not None:
+        machines = ["simulated"]
+    metafunc.parametrize("machine", machines)
 
 
 @pytest.fixture
@@ -90,14 +121,32 @@ def leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leftovers]:
 
 
 @pytest.fixture
-def run(backend: str, leftovers: Leftovers) -> Callable[..., Any]:
-    """``asyncipc.run`` on one of the two event loops; it has to leave nothing behind."""
+def run(
+    backend: str, machine: str, leftovers: Leftovers, tmp_path: Path
+) -> Iterator[Callable[..., Any]]:
+    """``asyncipc.run`` on one of the two event loops, on one of the two machines; it has to
+    leave nothing behind.
 
-    def run_it(main: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    The native machine has a root directory of its own, and a clock that is fast.
+    """
+
+    def run_simulated(main: Callable[..., Any], *args: Any, **options: Any) -> Any:
         options.setdefault("wall_limit_s", REAL_SECONDS)
         try:
             return asyncipc.run(main, *args, backend=backend, **options)  # type: ignore[arg-type]
         finally:
             leftovers.check()
 
-    return run_it
+    def run_native(main: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        options.pop("wall_limit_s", None)
+        native = Native(root=str(tmp_path / "root"))
+        try:
+            return run_fast(native, backend, main, args, NATIVE_SECONDS, **options)
+        finally:
+            leftovers.check()
+
+    open_before = set(os.listdir("/proc/self/fd")) if machine == "native" else set()
+    yield run_native if machine == "native" else run_simulated
+    if machine == "native":
+        gc.collect()
+        assert set(os.listdir("/proc/self/fd")) == open_before, "a descriptor was left open"

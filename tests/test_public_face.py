@@ -28,6 +28,7 @@ PUBLIC = [
     "MemoryMap",
     "MessageQueueChannel",
     "Mutex",
+    "Native",
     "PipeReceiveChannel",
     "PipeSendChannel",
     "Semaphore",

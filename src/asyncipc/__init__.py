@@ -76,6 +76,7 @@ __all__ = [
     "MemoryMap",
     "MessageQueueChannel",
     "Mutex",
+    "Native",
     "PipeReceiveChannel",
     "PipeSendChannel",
     "Semaphore",
@@ -172,6 +173,7 @@ ROOMS: Final = {
         "FileChannel",
         "open_file",
     ),
+    "native.machine": ("Native",),
     "runtime.leaks": ("Leak", "Leaks"),
 }
 """What is imported when it is first asked for: nobody pays for what he does not use."""

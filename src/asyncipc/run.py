@@ -1,9 +1,9 @@
-"""``asyncipc.run``: one call from a plain program into a simulated machine."""
+"""``asyncipc.run``: one call from a plain program into a machine."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Literal, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, TypeVarTuple
 
 import trio
 
@@ -13,6 +13,9 @@ from asyncipc.runtime.clock import TrioClock, VirtualTime
 from asyncipc.runtime.fault_plan import Fault
 from asyncipc.runtime.simulation import STEP_LIMIT, Simulation, write_to_stdout
 from asyncipc.runtime.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from asyncipc.native.machine import Native
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -26,14 +29,19 @@ def run(
     seed: int | None = None,
     backend: Literal["trio", "asyncio"] = "trio",
     quantum: int | None = None,
-    machine: Literal["simulated", "native"] = "simulated",
+    machine: Literal["simulated", "native"] | Native = "simulated",
     observers: Iterable[Observer] = (),
     faults: Iterable[Fault] = (),
     step_limit: int | None = STEP_LIMIT,
     wall_limit_s: float | None = WALL_LIMIT_S,
     console: Callable[[bytes], None] = write_to_stdout,
 ) -> T:
-    """Run ``main(*args)`` as the first process of a machine, on virtual time.
+    """Run ``main(*args)`` as the first process of a machine.
+
+    ``machine``: "simulated", on virtual time; or "native", on the real kernel
+    and its clock.  A :class:`asyncipc.Native` says more: whether children are
+    tasks or processes of the operating system, and below which directory their
+    paths lie.
 
     ``main`` is pid 2, init is pid 1.  Returns what ``main`` returns when every
     process has ended, and raises what it raises.  A child's uncaught exception
@@ -48,21 +56,57 @@ def run(
     does not move; None lifts a limit.
 
     Errors: :class:`asyncipc.Deadlock` when nobody can ever run again,
-    :class:`asyncipc.TimeFrozen` when a limit is met.
+    :class:`asyncipc.TimeFrozen` when a limit is met.  On the native machine
+    neither can be known: a program that waits for ever does.
 
-    Not modelled yet: ``machine="native"``.
+    Not modelled: on the native machine, ``seed`` and the two limits, which
+    belong to virtual time (Unsupported).
     """
-    if machine != "simulated":
-        raise Unsupported(f"machine={machine!r}: only the simulated machine is there yet")
     if backend not in {"trio", "asyncio"}:
         raise ValueError(f"backend is 'trio' or 'asyncio', not {backend!r}")
+    if machine == "simulated":
+        simulation = Simulation(
+            seed=seed, quantum=quantum, observers=observers, faults=faults, console=console
+        )
+        time = VirtualTime(step_limit)
+        with Watchdog(time, wall_limit_s):
+            return (_on_trio if backend == "trio" else _on_asyncio)(simulation, time, main, args)
+    _refuse_virtual_time(seed, step_limit, wall_limit_s)
     simulation = Simulation(
-        seed=seed, quantum=quantum, observers=observers, faults=faults, console=console
+        quantum=quantum,
+        observers=observers,
+        faults=faults,
+        console=console,
+        machine=_native(machine),
     )
-    time = VirtualTime(step_limit)
-    start = _on_trio if backend == "trio" else _on_asyncio
-    with Watchdog(time, wall_limit_s):
-        return start(simulation, time, main, args)
+    if backend == "trio":
+        return trio.run(simulation.run, main, args)
+    import asyncio
+
+    return asyncio.run(simulation.run(main, args))
+
+
+def _native(machine: Literal["native"] | Native) -> Native:
+    from asyncipc.native.machine import Native
+
+    if machine == "native":
+        return Native()
+    if not isinstance(machine, Native):
+        raise ValueError(f"machine is 'simulated', 'native' or a Native, not {machine!r}")
+    return machine
+
+
+def _refuse_virtual_time(
+    seed: int | None, step_limit: int | None, wall_limit_s: float | None
+) -> None:
+    """The real kernel keeps its own time and order."""
+    if seed is not None:
+        raise Unsupported("a seed: what the real kernel does cannot be replayed from one")
+    guards = "it guards virtual time, and the native machine has real time"
+    if step_limit not in {None, STEP_LIMIT}:
+        raise Unsupported(f"step_limit: {guards}")
+    if wall_limit_s not in {None, WALL_LIMIT_S}:
+        raise Unsupported(f"wall_limit_s: {guards}")
 
 
 def _on_trio(
@@ -72,7 +116,7 @@ def _on_trio(
     args: tuple[object, ...],
 ) -> T:
     try:
-        return trio.run(simulation.run, time, main, args, clock=TrioClock(time))
+        return trio.run(simulation.run, main, args, time, clock=TrioClock(time))
     except trio.TrioInternalError as error:
         # A task shields itself from the end: the clock has brought the loop down.
         if isinstance(error.__cause__, Deadlock | TimeFrozen):
@@ -91,4 +135,4 @@ def _on_asyncio(
     from asyncipc.runtime.asyncio_loop import VirtualTimeLoop
 
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(time)) as runner:
-        return runner.run(simulation.run(time, main, args))
+        return runner.run(simulation.run(main, args, time))

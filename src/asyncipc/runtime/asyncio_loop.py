@@ -136,3 +136,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _job_done(self, job: asyncio.Future[Any]) -> None:
         self._virtual_selector.jobs -= 1
+
+
+def is_virtual() -> bool:
+    """Does the loop that runs the caller keep virtual time?"""
+    return isinstance(asyncio.get_running_loop(), VirtualTimeLoop)

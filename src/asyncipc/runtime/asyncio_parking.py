@@ -35,7 +35,6 @@ class AsyncioSleeper(Sleeper):
         return body.process.state is State.RUNNING and body.next_program is None
 
 
-@final
 class AsyncioParking:
     name = "asyncio"
     cancelled_type: type[BaseException] = asyncio.CancelledError

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from asyncipc.runtime.parking import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from asyncipc.kernel.anonymous.epoll import EpollFile
     from asyncipc.kernel.anonymous.pidfd import PidFile
     from asyncipc.kernel.anonymous.signalfd import SignalFile
     from asyncipc.kernel.anonymous.timerfd import TimerFile
     from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.console import Console
     from asyncipc.kernel.descriptors import Descriptor
     from asyncipc.kernel.files.node import Status
     from asyncipc.kernel.locks.records import FileLock
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sysv.semaphore_call import SemaphoreCall
     from asyncipc.kernel.sysv.semaphore_sets import Argument, SemaphoreSetStatus
     from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.runtime.parking import Parking
     from asyncipc.runtime.process import Body, Program
+    from asyncipc.runtime.simulation import Simulation
 
 Told = TypeVar("Told", covariant=True)
 
@@ -109,8 +112,22 @@ class Locking(Place, Protocol[Told]):
     def __call__(self) -> Told | WouldBlock: ...
 
 
-class Backend(Protocol):
+class Machine(Protocol):
+    """Which machine a simulation is: it makes the backend, and knows how its tasks sleep."""
+
     name: str
+
+    def backend(self, simulation: Simulation) -> Backend: ...
+    def parking(self, quantum: int) -> Parking:
+        """That of the scheduler that runs the caller.  Unsupported, if its clock won't do."""
+
+
+class Backend(Protocol):
+    def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """What runs beside the processes, from before the first to after the last."""
+
+    def first_process(self, name: str, console: Console) -> Process:
+        """The process of the run's own program, with descriptors 0, 1 and 2."""
 
     @property
     def names(self) -> Names: ...

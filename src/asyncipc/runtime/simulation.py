@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, final
 
 import anyio.to_thread
-import trio
 
 from asyncipc.errors import Deadlock, TimeFrozen
 from asyncipc.events import Observer
@@ -30,8 +29,9 @@ from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.signals.disposition import SIGKILL
 from asyncipc.kernel.timers import Timer, Timers
 from asyncipc.runtime import lent
-from asyncipc.runtime.backend import Backend
+from asyncipc.runtime.backend import Machine
 from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
+from asyncipc.runtime.error_groups import the_only_one, without_process_end
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
 from asyncipc.runtime.memory import Reserved
 from asyncipc.runtime.parking import (
@@ -44,7 +44,6 @@ from asyncipc.runtime.parking import (
 from asyncipc.runtime.process import (
     CURRENT,
     Body,
-    ProcessEnd,
     Program,
     calling,
     check_program,
@@ -54,10 +53,9 @@ from asyncipc.runtime.process import (
     print_undead,
 )
 from asyncipc.runtime.report import BlockedReport, blocked_report
-from asyncipc.runtime.simulated import Simulated
+from asyncipc.runtime.simulated import SIMULATED
 from asyncipc.runtime.tap import Tap
 from asyncipc.runtime.threads import MASK
-from asyncipc.runtime.trio_parking import TrioParking
 
 if TYPE_CHECKING:
     from asyncipc.statistics import MachineStatistics
@@ -87,6 +85,7 @@ class Simulation:
     ``observers``: called with each event (:mod:`asyncipc.events`).
     ``faults``: calls that are to fail (:class:`asyncipc.Fault`).
     ``console``: where bytes go that are written to descriptors 1 and 2.
+    ``machine``: whose objects they are; :class:`asyncipc.Native` for the real kernel's.
 
     As ``async with Simulation() as sim:`` it lives in the caller's own trio or
     asyncio run and on that run's clock; the block is its first process.
@@ -100,18 +99,19 @@ class Simulation:
         observers: Iterable[Observer] = (),
         faults: Iterable[Fault] = (),
         console: Callable[[bytes], None] = write_to_stdout,
+        machine: Machine = SIMULATED,
     ) -> None:
         if quantum is None:
             quantum = QUANTUM_DEFAULT if seed is None else STRICT
         if operator.index(quantum) < 1:
             raise ValueError(f"quantum counts calls: at least 1, not {quantum}")
-        self.seed = seed
-        self.quantum = quantum
+        self.seed, self.quantum = seed, quantum
         self.fault_plan = FaultPlan(faults)
         self.kernel = Kernel()
         self.kernel.memory = Reserved()
         self.kernel.caller = partial(calling, self.kernel.init)
-        self.backend: Backend = Simulated(self, self.kernel)
+        self.machine = machine
+        self.backend = machine.backend(self)
         self.bodies: dict[Body, None] = {}
         self.failures: dict[int, BaseException] = {}
         self.tap = Tap(self)
@@ -244,33 +244,53 @@ class Simulation:
     # -- a run of its own
 
     async def run(
-        self, time: VirtualTime, program: Callable[..., Awaitable[T]], args: tuple[object, ...]
+        self,
+        program: Callable[..., Awaitable[T]],
+        args: tuple[object, ...],
+        time: VirtualTime | None = None,
     ) -> T:
-        """Run ``program`` as the first process, and all its children to their ends."""
-        time.stalled = self.stalled
-        time.frozen = partial(self._frozen, time)
-        self._begin(time, _parking_of_this_run(self.quantum))
+        """Run ``program`` as the first process, and all its children to their ends.
+
+        Without virtual ``time`` it lives on the clock of the scheduler's run.
+        """
+        parking = self.machine.parking(self.quantum)
+        self._begin(self._virtual(time) if time else LentTime(parking.seconds), parking)
         try:
             async with self.parking.group() as self._group:
-                time.threads = anyio.to_thread.current_default_thread_limiter()
-                process = self.kernel.first_process(name_of(program), self._console)
+                self._serve()
+                process = self.backend.first_process(name_of(program), self._console)
                 main = self._main = self.start(process, program, args)
                 try:
                     await self._until_all_have_ended()
                 except BaseException as error:
                     self._verdict = error
                     self._end_all()
+                if self._verdict is not None or time is None:
                     self._group.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise the_only_one(group) from None
         finally:
-            time.over = True
+            if time is not None:
+                time.over = True
         if self._verdict is not None:
             raise self._verdict
         self._raise_failures()
         if isinstance(main.error, SystemExit):
             raise main.error
         return main.result  # type: ignore[return-value]
+
+    def _virtual(self, time: VirtualTime) -> VirtualTime:
+        time.stalled = self.stalled
+        time.frozen = partial(self._frozen, time)
+        time.threads = anyio.to_thread.current_default_thread_limiter()
+        return time
+
+    def _serve(self) -> None:
+        """Start what goes on beside the processes until the last has ended."""
+        if isinstance(self.timers, LentTime):
+            self._group.start_soon(self.timers.pump, name="asyncipc timers")
+        for service in self.backend.services():
+            self._group.start_soon(service, name=f"asyncipc {service.__name__}")
 
     def judge(self, verdict: BaseException) -> None:
         """End the run with an error, by waking its root."""
@@ -317,13 +337,12 @@ class Simulation:
     # -- embedded in a run of somebody else's
 
     async def __aenter__(self) -> Self:
-        parking = _parking_of_this_run(self.quantum)
-        time = LentTime(parking.seconds)
-        self._begin(time, parking)
+        parking = self.machine.parking(self.quantum)
+        self._begin(LentTime(parking.seconds), parking)
         self._tree = self.parking.group()
         self._group = await self._tree.__aenter__()
-        self._group.start_soon(time.pump, name="asyncipc timers")
-        process = self.kernel.first_process("main", self._console)
+        self._serve()
+        process = self.backend.first_process("main", self._console)
         body = self._main = Body(self, process)
         body.task = self.parking.current_task()
         body.scope.__enter__()
@@ -371,30 +390,6 @@ class Simulation:
         return None if over else error
 
 
-def without_process_end(error: BaseException | None) -> BaseException | None:
-    """An error without what unwound the tasks of a process that is over."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(ProcessEnd)[1]
-    return None if isinstance(error, ProcessEnd) else error
-
-
-def _parking_of_this_run(quantum: int) -> Parking:
-    """The parking of the scheduler that runs the caller.
-
-    asyncio is imported only where it runs: that is a sixth of our import time.
-    """
-    if trio.lowlevel.in_trio_run():
-        return TrioParking(quantum)
-    from asyncipc.runtime.asyncio_parking import AsyncioParking
-
-    return AsyncioParking(quantum)
-
-
 def current_simulation() -> Simulation:
     """The simulation that the caller's process lives in."""
     return current().simulation
-
-
-def the_only_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a task group wrapped around a single error, taken off."""
-    return group.exceptions[0] if len(group.exceptions) == 1 else group

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from inspect import CORO_CLOSED, getcoroutinestate
 from types import coroutine
-from typing import Any, Final, final
+from typing import Any, Final
 
 import outcome
 import trio
@@ -46,7 +46,6 @@ _RUNNING: Final = State.RUNNING
 _reschedule: Final = trio.lowlevel.reschedule
 
 
-@final
 class TrioSleeper(Sleeper):
     __slots__ = ()
 
@@ -87,7 +86,6 @@ class TrioSleeper(Sleeper):
         return True
 
 
-@final
 class TrioParking:
     name = "trio"
     cancelled_type: type[BaseException] = trio.Cancelled

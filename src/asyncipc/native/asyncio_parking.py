@@ -1,0 +1,40 @@
+"""Parking on asyncio, over real descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import final
+
+from asyncipc.native.line import DescriptorLine, retry_timer, waits_for_descriptor
+from asyncipc.runtime.asyncio_parking import AsyncioParking
+from asyncipc.runtime.parking import Sleeper
+
+
+@final
+class NativeAsyncioParking(AsyncioParking):
+    async def sleep(self, sleeper: Sleeper) -> None:
+        line = waits_for_descriptor(sleeper)
+        if line is not None:
+            await self._wait_for_descriptor(sleeper, line)
+            return
+        timer = retry_timer(sleeper)
+        try:
+            await super().sleep(sleeper)
+        finally:
+            if timer is not None:
+                sleeper.body.simulation.timers.cancel(timer)
+
+    async def _wait_for_descriptor(self, sleeper: Sleeper, line: DescriptorLine) -> None:
+        loop = asyncio.get_running_loop()
+        number = line.number
+        if line.writing:
+            loop.add_writer(number, sleeper.wake)
+        else:
+            loop.add_reader(number, sleeper.wake)
+        try:
+            await super().sleep(sleeper)
+        finally:
+            if line.writing:
+                loop.remove_writer(number)
+            else:
+                loop.remove_reader(number)

@@ -1,0 +1,121 @@
+"""What all native files do alike: one descriptor of the operating system each.
+
+The descriptor never blocks there; whether a call *waits* is the program's own
+O_NONBLOCK, which the open file keeps in ``flags`` as a simulated one does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TYPE_CHECKING
+
+from asyncipc.errors import BrokenPipeSignal
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.files.node import Status
+from asyncipc.kernel.openfile import Home, OpenFile
+from asyncipc.kernel.readiness import READABLE, WRITABLE
+from asyncipc.native.line import DescriptorLine
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.waitqueue import WouldBlock
+
+
+class RealDescriptor:
+    """A number of the operating system and the two lines that wait for it.
+
+    Goes before an open file among the bases of a native class, which has slots
+    for ``number``, ``reading`` and ``writing``.
+    """
+
+    if not TYPE_CHECKING:  # mypy would not see that the others have the slots
+        __slots__ = ()
+
+    number: int
+    reading: DescriptorLine | None
+    writing: DescriptorLine | None
+
+    def own(self, number: int) -> None:
+        """It is ours from now on: it does not block, no program we execute gets it."""
+        os.set_blocking(number, False)
+        os.set_inheritable(number, False)
+        self.number = number
+        self.reading = None
+        self.writing = None
+
+    def release(self) -> None:
+        number, self.number = self.number, -1
+        os.close(number)
+
+    def describe(self) -> str:
+        """As ``/proc/PID/fd`` shows it."""
+        try:
+            return os.readlink(f"/proc/self/fd/{self.number}")
+        except OSError:  # it is released, or there is no such file system
+            return f"descriptor:[{self.number}]"
+
+    def wakers(self, mask: int) -> tuple[object, ...]:
+        """Not known: it may be anybody of this system."""
+        return ()
+
+    def status(self) -> Status:
+        found = os.fstat(self.number)
+        return Status(
+            found.st_mode,
+            found.st_ino,
+            found.st_nlink,
+            found.st_uid,
+            found.st_gid,
+            found.st_size,
+        )
+
+    def poll(self) -> int:
+        """poll(2) of this one, now."""
+        question = select.poll()
+        question.register(self.number, 0xFFFF)
+        answer = question.poll(0)
+        return answer[0][1] if answer else 0
+
+    def read_line(self) -> DescriptorLine:
+        """The line of who waits to read, made when somebody first has to."""
+        if self.reading is None:
+            self.reading = DescriptorLine(self.number, self, READABLE)
+        return self.reading
+
+    def write_line(self) -> DescriptorLine:
+        """The line of who waits to write, made when somebody first has to."""
+        if self.writing is None:
+            self.writing = DescriptorLine(self.number, self, WRITABLE)
+        return self.writing
+
+    def read(self, size: int) -> bytes | WouldBlock:
+        """read(2)"""
+        line = self.reading
+        if line is not None and line.barred:
+            return line.refusal
+        try:
+            return os.read(self.number, size)
+        except BlockingIOError:
+            return self.read_line().refusal
+
+    def write(self, data: Buffer, done: int = 0) -> int | WouldBlock:
+        """write(2)"""
+        line = self.writing
+        if line is not None and line.barred:
+            return line.refusal
+        try:
+            return os.write(self.number, memoryview(data)[done:] if done else data)
+        except BlockingIOError:
+            return self.write_line().refusal
+        except BrokenPipeError:
+            raise BrokenPipeSignal from None
+
+
+class NativeFile(RealDescriptor, OpenFile):
+    """An open file of the operating system that is no socket."""
+
+    __slots__ = ("number", "reading", "writing")
+
+    def __init__(self, kernel: Home, number: int, flags: int) -> None:
+        OpenFile.__init__(self, kernel, flags)
+        self.own(number)

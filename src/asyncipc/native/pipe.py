@@ -1,0 +1,46 @@
+"""The pipe of the operating system, pipe(7)."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import termios
+from typing import Final
+
+from asyncipc.kernel.files.pipe import PIPE_BUF
+from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, Home
+from asyncipc.native.descriptor import NativeFile
+
+F_SETPIPE_SZ: Final = 1031
+F_GETPIPE_SZ: Final = 1032
+
+
+class NativePipe(NativeFile):
+    """An end of a pipe, or an open FIFO."""
+
+    __slots__ = ()
+
+    direct = True
+    whole_max = PIPE_BUF
+
+    def unread(self) -> int:
+        count = array.array("i", [0])
+        fcntl.ioctl(self.number, termios.FIONREAD, count)
+        return count[0]
+
+    def pipe_size(self) -> int:
+        return fcntl.fcntl(self.number, F_GETPIPE_SZ)
+
+    def set_pipe_size(self, size: int) -> int:
+        return fcntl.fcntl(self.number, F_SETPIPE_SZ, size)
+
+
+def new_pipe(kernel: Home, flags: int) -> tuple[NativePipe, NativePipe]:
+    """pipe2(2): read end and write end."""
+    reading, writing = os.pipe2(flags)
+    kept = flags & (O_NONBLOCK | O_DIRECT)
+    return (
+        NativePipe(kernel, reading, O_RDONLY | kept),
+        NativePipe(kernel, writing, O_WRONLY | kept),
+    )

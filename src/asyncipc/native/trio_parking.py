@@ -1,0 +1,62 @@
+"""Parking on trio, over real descriptors."""
+
+from __future__ import annotations
+
+from typing import final
+
+import trio
+from trio.lowlevel import notify_closing, wait_readable, wait_writable
+
+from asyncipc.native.line import DescriptorLine, retry_timer, waits_for_descriptor
+from asyncipc.runtime.parking import Place, Sleeper
+from asyncipc.runtime.trio_parking import TrioParking, TrioSleeper
+
+
+@final
+class NativeTrioSleeper(TrioSleeper):
+    """``number``: the descriptor that it waits for, -1 if it waits for none."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, place: Place | None) -> None:
+        super().__init__(place)
+        self.number = -1
+
+    def wake(self) -> None:
+        if self.number < 0:
+            super().wake()
+            return
+        # trio's way to wake who waits for a descriptor.  Who waits for its other
+        # direction is woken as well, and sleeps on.
+        number, self.number = self.number, -1
+        notify_closing(number)
+
+
+@final
+class NativeTrioParking(TrioParking):
+    def __init__(self, quantum: int) -> None:
+        super().__init__(quantum)
+        self.sleeper = NativeTrioSleeper
+
+    async def sleep(self, sleeper: Sleeper) -> None:  # type: ignore[override]
+        line = waits_for_descriptor(sleeper)
+        if line is not None:
+            await self._wait_for_descriptor(sleeper, line)
+            return
+        timer = retry_timer(sleeper)
+        try:
+            await super().sleep(sleeper)
+        finally:
+            if timer is not None:
+                sleeper.body.simulation.timers.cancel(timer)
+
+    async def _wait_for_descriptor(self, sleeper: Sleeper, line: DescriptorLine) -> None:
+        assert isinstance(sleeper, NativeTrioSleeper)
+        self.spent = 0
+        number = sleeper.number = line.number
+        try:
+            await (wait_writable(number) if line.writing else wait_readable(number))
+        except trio.ClosedResourceError:
+            pass  # woken for another reason, or with who waits for the other direction
+        finally:
+            sleeper.number = -1

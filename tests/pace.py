@@ -1,0 +1,71 @@
+"""A native run on a clock that is fast: what waits a second waits fifty milliseconds.
+
+The contract tests let others come to rest by sleeping, which costs nothing on
+virtual time.  On the real kernel it would cost the seconds it says; so the
+scheduler's clock runs faster than the system's.  It never jumps: what the
+operating system is doing has real time to happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import anyio
+import trio
+from trio.testing import MockClock
+
+from asyncipc import Native, Simulation
+
+RATE: Final = 20.0
+
+
+def run_fast(
+    native: Native,
+    backend: str,
+    main: Callable[..., Awaitable[Any]],
+    args: tuple[object, ...],
+    real_seconds: float,
+    **options: Any,
+) -> Any:
+    """``asyncipc.run`` on the native machine, fast; TimeoutError when it hangs."""
+
+    async def guarded() -> Any:
+        with anyio.fail_after(real_seconds * RATE):
+            return await Simulation(machine=native, **options).run(main, args)
+
+    if backend == "trio":
+        return trio.run(guarded, clock=MockClock(rate=RATE))
+    with asyncio.Runner(loop_factory=_FastLoop) as runner:
+        return runner.run(guarded())
+
+
+class _FastSelector(selectors.BaseSelector):
+    """It sleeps for a fraction of what it is told."""
+
+    def __init__(self) -> None:
+        self._real = selectors.DefaultSelector()
+        self.register = self._real.register  # type: ignore[method-assign]
+        self.unregister = self._real.unregister  # type: ignore[method-assign]
+        self.modify = self._real.modify  # type: ignore[method-assign]
+        self.close = self._real.close  # type: ignore[method-assign]
+
+    def register(self, *_: Any) -> Any: ...
+
+    def unregister(self, *_: Any) -> Any: ...
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return self._real.select(None if timeout is None else timeout / RATE)
+
+
+class _FastLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        super().__init__(_FastSelector())
+
+    def time(self) -> float:
+        return super().time() * RATE
