@@ -2,9 +2,9 @@
 
 Each runs by itself (``python demos/pipe.py``) and as ``asyncipc demo pipe``.
 A demo is a module whose docstring begins with its summary; ``main`` is the
-simulated program, and ``run(backend, seed)`` shows it and returns an exit
-status; :mod:`asyncipc.cli.showing` does the showing.  Demos of a mistake show
-how it fails, and then ``corrected``, the program that does not.
+program, and ``run(stage)`` shows it and returns an exit status;
+:mod:`asyncipc.cli.showing` does the showing.  Demos of a mistake show how it
+fails, and then ``corrected``, the program that does not.
 """
 
 READING_ORDER = (

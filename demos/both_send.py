@@ -7,7 +7,7 @@ two reads first.
 
 import sys
 
-from asyncipc.cli.showing import Backend, show, show_deadlock
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, fork, recv, send, socketpair, waitpid, write
 
 STDOUT = 1
@@ -47,10 +47,10 @@ async def read_letter(sock: int) -> None:
     await write(STDOUT, b"got a letter of %d bytes\n" % received)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show_deadlock(main, backend, seed, "Both send first")
-    show(corrected, backend, seed, "The child reads first")
+    stage.show_deadlock(main, "Both send first")
+    stage.show(corrected, "The child reads first")
     return 0
 
 

@@ -9,7 +9,7 @@ however much room its buffer has.
 import sys
 from socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, recv, send, socketpair, write
 
 STDOUT = 1
@@ -38,10 +38,10 @@ async def datagrams() -> None:
     close(receiver)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(stream, backend, seed, "A stream")
-    show(datagrams, backend, seed, "Datagrams")
+    stage.show(stream, "A stream")
+    stage.show(datagrams, "Datagrams")
     return 0
 
 

@@ -12,7 +12,7 @@ one can answer it; a UNIX socket without a name stays without one.
 import sys
 from socket import AF_INET, AF_UNIX, SOCK_DGRAM
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import bind, close, fork, recvfrom, sendto, socket, unlink, waitpid, write
 
 STDOUT = 1
@@ -58,10 +58,10 @@ async def unix_sender() -> None:
     close(sender)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(internet, backend, seed, "Over UDP")
-    show(unix, backend, seed, "In the UNIX domain")
+    stage.show(internet, "Over UDP")
+    stage.show(unix, "In the UNIX domain")
     return 0
 
 

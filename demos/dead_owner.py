@@ -13,7 +13,7 @@ from signal import SIGKILL
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show, show_deadlock
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     IPC_CREAT,
     IPC_PRIVATE,
@@ -95,11 +95,11 @@ async def kill_one_that_holds(program: object, lock: object) -> None:
     await waitpid(child_pid)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show_deadlock(semaphore, backend, seed, "A POSIX semaphore")
-    show(undone, backend, seed, "A System V semaphore, taken with SEM_UNDO")
-    show(robust, backend, seed, "A robust mutex")
+    stage.show_deadlock(semaphore, "A POSIX semaphore")
+    stage.show(undone, "A System V semaphore, taken with SEM_UNDO")
+    stage.show(robust, "A robust mutex")
     return 0
 
 

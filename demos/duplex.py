@@ -9,7 +9,7 @@ from socket import SHUT_WR
 
 import anyio
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import close, fork, recv, send, shutdown, socketpair, waitpid, write
 
 STDOUT = 1
@@ -48,9 +48,9 @@ async def receive_all(sock: int) -> bytes:
     return received
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

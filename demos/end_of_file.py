@@ -8,7 +8,7 @@ ever; here virtual time stands still, and that is noticed.
 
 import sys
 
-from asyncipc.cli.showing import Backend, show, show_endless
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, fork, recv, send, socketpair, waitpid, write
 
 STDOUT = 1
@@ -47,10 +47,10 @@ async def child(mine: int, parents: int) -> None:
     close(mine)  # and nobody has said stop
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show_endless(main, backend, seed, 'Every recv is taken for a message, b"" too')
-    show(corrected, backend, seed, 'b"" ends the loop')
+    stage.show_endless(main, 'Every recv is taken for a message, b"" too')
+    stage.show(corrected, 'b"" ends the loop')
     return 0
 
 

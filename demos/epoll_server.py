@@ -9,7 +9,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     EPOLL_CTL_ADD,
     EPOLLIN,
@@ -72,9 +72,9 @@ async def client(number: int) -> None:
         await write(STDOUT, await recv(fd, 100) + b"\n")
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

@@ -10,7 +10,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import (
     O_RDONLY,
     O_WRONLY,
@@ -55,9 +55,9 @@ async def writer() -> None:
     close(fifo)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

@@ -12,7 +12,7 @@ a rule: the parent does not listen before the child has ended.
 
 import sys
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import close, fork, pipe, read, waitpid, write
 
 STDOUT = 1
@@ -40,9 +40,9 @@ async def child(read_end: int, write_end: int) -> None:
     await write(write_end, b"%d" % (int(left) * int(right)))
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

@@ -12,7 +12,7 @@ from fcntl import LOCK_EX
 import anyio
 
 from asyncipc import posix
-from asyncipc.cli.showing import Backend, show, show_deadlock
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import O_CREAT, O_RDWR, flock, fork, lockf, waitpid, write
 
 STDOUT = 1
@@ -57,11 +57,11 @@ async def in_order() -> None:
     await write(STDOUT, b"both have had both\n")
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(record_locks, backend, seed, "Record locks: the kernel refuses the last one")
-    show_deadlock(flocks, backend, seed, "flock: nobody refuses")
-    show(in_order, backend, seed, "flock, always a before b")
+    stage.show(record_locks, "Record locks: the kernel refuses the last one")
+    stage.show_deadlock(flocks, "flock: nobody refuses")
+    stage.show(in_order, "flock, always a before b")
     return 0
 
 

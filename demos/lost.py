@@ -14,7 +14,7 @@ from socket import AF_INET, AF_UNIX, MSG_DONTWAIT, SO_RCVBUF, SOCK_DGRAM, SOL_SO
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     bind,
     close,
@@ -76,10 +76,10 @@ async def sender(receiver: int) -> None:
     close(sock)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(unreliable, backend, seed, "Over UDP, five letters and a small buffer")
-    show(reliable, backend, seed, "In the UNIX domain, twelve letters")
+    stage.show(unreliable, "Over UDP, five letters and a small buffer")
+    stage.show(reliable, "In the UNIX domain, twelve letters")
     return 0
 
 

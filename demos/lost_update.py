@@ -12,7 +12,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     MemoryMap,
     Semaphore,
@@ -69,10 +69,10 @@ async def locked() -> None:
     await main(locked=True)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(unlocked, backend, seed, "Without a lock")
-    show(locked, backend, seed, "With a semaphore from the load to the store")
+    stage.show(unlocked, "Without a lock")
+    stage.show(locked, "With a semaphore from the load to the store")
     return 0
 
 

@@ -13,7 +13,7 @@ from socket import MSG_WAITALL
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, fork, recv, send, socketpair, waitpid, write
 
 STDOUT = 1
@@ -60,10 +60,10 @@ async def corrected_child(mine: int, parents: int) -> None:
     close(mine)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "One recv is taken for the message")
-    show(corrected, backend, seed, "The length goes first, and recv waits for all")
+    stage.show(main, "One recv is taken for the message")
+    stage.show(corrected, "The length goes first, and recv waits for all")
     return 0
 
 

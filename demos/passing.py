@@ -10,7 +10,7 @@ So a guard that may read a file can hand it to a worker that may not.
 import sys
 
 from asyncipc import posix
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import (
     O_CREAT,
     O_RDONLY,
@@ -60,9 +60,9 @@ async def worker(here: int, there: int) -> None:
     await write(STDOUT, b"descriptor %d reads: %s\n" % (fds[0], await read(fds[0], 100)))
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

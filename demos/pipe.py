@@ -10,7 +10,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import close, fork, pipe, read, waitpid, write
 
 STDOUT = 1
@@ -39,9 +39,9 @@ async def child(read_end: int, write_end: int) -> None:
     close(write_end)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

@@ -10,7 +10,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     O_CREAT,
     O_RDONLY,
@@ -70,10 +70,10 @@ async def slow_receiver() -> None:
         await mq_receive(queue, 64)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "Sent by one who has ended, received by priority")
-    show(full, backend, seed, "A queue of two: its sender waits for room")
+    stage.show(main, "Sent by one who has ended, received by priority")
+    stage.show(full, "A queue of two: its sender waits for room")
     return 0
 
 

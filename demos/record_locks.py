@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN
 import anyio
 
 from asyncipc import posix
-from asyncipc.cli.showing import Backend, show, table
+from asyncipc.cli.showing import SIMULATED, Stage, table
 from asyncipc.posix import (
     O_CREAT,
     O_RDWR,
@@ -78,10 +78,10 @@ async def intruder() -> None:
     await write(STDOUT, b"the lock is mine: the close gave it back\n")
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "Two readers, and a writer on each record")
-    show(trap, backend, seed, "The lock that a close of another descriptor gives back")
+    stage.show(main, "Two readers, and a writer on each record")
+    stage.show(trap, "The lock that a close of another descriptor gives back")
     return 0
 
 

@@ -9,7 +9,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     MemoryMap,
     Semaphore,
@@ -60,9 +60,9 @@ async def consumer(memory: MemoryMap, free: Semaphore, full: Semaphore) -> None:
         sem_post(free)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

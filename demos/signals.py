@@ -13,7 +13,7 @@ from signal import SIGCHLD, SIGTERM, SIGUSR1
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     WNOHANG,
     SignalInfo,
@@ -72,10 +72,10 @@ async def short_child() -> None:
     _exit(3)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "A handler, and a default action")
-    show(told_of_the_end, backend, seed, "SIGCHLD")
+    stage.show(main, "A handler, and a default action")
+    stage.show(told_of_the_end, "SIGCHLD")
     return 0
 
 

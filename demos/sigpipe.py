@@ -14,7 +14,7 @@ import sys
 from signal import SIGPIPE
 from socket import MSG_NOSIGNAL
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import SIG_DFL, close, fork, send, signal, socketpair, waitpid, write
 
 STDOUT = 1
@@ -65,10 +65,10 @@ async def report(status: int) -> None:
         await write(STDOUT, b"the child has exited with %d\n" % os.WEXITSTATUS(status))
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "The child is killed")
-    show(corrected, backend, seed, "The child gets an error, and handles it")
+    stage.show(main, "The child is killed")
+    stage.show(corrected, "The child gets an error, and handles it")
     return 0
 
 

@@ -13,7 +13,7 @@ from socket import AF_UNIX, SOCK_STREAM
 
 import anyio
 
-from asyncipc.cli.showing import Backend, Program, show
+from asyncipc.cli.showing import SIMULATED, Program, Stage
 from asyncipc.posix import (
     bind,
     close,
@@ -88,10 +88,10 @@ async def call() -> None:
     close(sock)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "The path of the dead server stands in the way")
-    show(corrected, backend, seed, "Every server unlinks it first")
+    stage.show(main, "The path of the dead server stands in the way")
+    stage.show(corrected, "Every server unlinks it first")
     return 0
 
 

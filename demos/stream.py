@@ -11,7 +11,7 @@ from socket import AF_INET, SOCK_STREAM
 
 import anyio
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import (
     accept,
     bind,
@@ -54,9 +54,9 @@ async def active(listener: int) -> None:
     close(sock)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed)
+    stage.show(main)
     return 0
 
 

@@ -13,7 +13,7 @@ from socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import (
     accept,
     bind,
@@ -72,10 +72,10 @@ async def client(listener: int) -> None:
     close(sock)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "The server tries again until the minute is over")
-    show(corrected, backend, seed, "SO_REUSEADDR, for both")
+    stage.show(main, "The server tries again until the minute is over")
+    stage.show(corrected, "SO_REUSEADDR, for both")
     return 0
 
 

@@ -16,7 +16,7 @@ import sys
 
 import anyio
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import MemoryMap, fork, mmap, waitpid, write
 
 STDOUT = 1
@@ -91,10 +91,10 @@ def put(memory: MemoryMap, place: int, value: int) -> None:
     memory[place : place + 8] = struct.pack("<q", value)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(trusting, backend, seed, "A reader that takes what it finds")
-    show(careful, backend, seed, "A reader that looks at the version")
+    stage.show(trusting, "A reader that takes what it finds")
+    stage.show(careful, "A reader that looks at the version")
     return 0
 
 

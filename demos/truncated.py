@@ -9,7 +9,7 @@ MSG_TRUNC the answer is its real length.
 import sys
 from socket import AF_UNIX, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM
 
-from asyncipc.cli.showing import Backend, show
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, recv, recv_into, recvmsg, send, socketpair, write
 
 STDOUT = 1
@@ -45,11 +45,11 @@ async def corrected() -> None:
     close(receiver)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "recv cuts in silence")
-    show(told, backend, seed, "recvmsg tells")
-    show(corrected, backend, seed, "The length is asked for first")
+    stage.show(main, "recv cuts in silence")
+    stage.show(told, "recvmsg tells")
+    stage.show(corrected, "The length is asked for first")
     return 0
 
 

@@ -7,7 +7,7 @@ real program hangs; the simulated one knows that nobody can ever go on.
 
 import sys
 
-from asyncipc.cli.showing import Backend, show, show_deadlock
+from asyncipc.cli.showing import SIMULATED, Stage
 from asyncipc.posix import close, fork, pipe, read, waitpid, write
 
 STDOUT = 1
@@ -38,10 +38,10 @@ async def child(read_end: int, write_end: int) -> None:
     close(write_end)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show_deadlock(main, backend, seed, "The parent keeps its write end open")
-    show(corrected, backend, seed, "The parent closes it before it reads")
+    stage.show_deadlock(main, "The parent keeps its write end open")
+    stage.show(corrected, "The parent closes it before it reads")
     return 0
 
 

@@ -14,7 +14,7 @@ from signal import SIGCHLD
 
 import anyio
 
-from asyncipc.cli.showing import Backend, look, show
+from asyncipc.cli.showing import SIMULATED, Stage, look
 from asyncipc.posix import SIG_IGN, SignalInfo, fork, kill, pause, signal, waitpid, write
 
 STDOUT = 1
@@ -61,11 +61,11 @@ async def ask_for(pid: int) -> None:
         await write(STDOUT, b"there is no process %d\n" % pid)
 
 
-def run(backend: Backend = "trio", seed: int | None = None) -> int:
+def run(stage: Stage = SIMULATED) -> int:
     print(__doc__)
-    show(main, backend, seed, "Nobody waits")
-    show(waiting, backend, seed, "The parent waits when SIGCHLD comes")
-    show(ignoring, backend, seed, "The parent ignores SIGCHLD")
+    stage.show(main, "Nobody waits")
+    stage.show(waiting, "The parent waits when SIGCHLD comes")
+    stage.show(ignoring, "The parent ignores SIGCHLD")
     return 0
 
 

@@ -5,6 +5,7 @@ The map of the house, from the ground up; imports go only downward:
 * ``errors``, ``events``: the words.
 * ``kernel/``: what an IPC object *is*.  Pure state machines, no await, no clock.
 * ``runtime/``: who *waits*.  Processes as tasks, parking, time, the seed.
+* ``native/``: the real kernel's objects behind the same verbs.
 * ``faces/``: how programs speak.  ``posix``, channels, trio streams.
 * ``trace/``: who watches.  Logs, records, pictures.
 * ``run``, ``cli/``: the front door.
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         create_socketpair,
     )
     from asyncipc.faces.trio_stream import trio_stream
+    from asyncipc.native.machine import Native
     from asyncipc.runtime.leaks import Leak, Leaks
 
 __all__ = [

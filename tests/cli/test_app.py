@@ -14,6 +14,7 @@ import asyncipc
 from asyncipc import cli
 from asyncipc.cli import catalog
 from asyncipc.cli.app import app
+from asyncipc.cli.showing import Stage
 from asyncipc.posix import pipe, read
 
 
@@ -80,8 +81,8 @@ def test_a_deadlock_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     async def wait_for_oneself() -> None:
         await read(pipe()[0], 1)
 
-    def run(backend: Any, seed: int | None) -> int:
-        asyncipc.run(wait_for_oneself, backend=backend, seed=seed)
+    def run(stage: Stage) -> int:
+        asyncipc.run(wait_for_oneself, backend=stage.backend, seed=stage.seed)
         return 0
 
     replace_demo(monkeypatch, run)
@@ -92,7 +93,7 @@ def test_a_deadlock_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_failing_demo_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(backend: str, seed: int | None) -> int:
+    def run(stage: Stage) -> int:
         raise ValueError("it went wrong")
 
     replace_demo(monkeypatch, run)

@@ -11,15 +11,16 @@ import pytest
 
 import demos
 from asyncipc.cli import catalog
+from asyncipc.cli.showing import Backend, Stage
 
 
 @pytest.mark.parametrize("name", demos.READING_ORDER)
 def test_the_same_seed_gives_the_same_output(
-    name: str, backend: str, capsys: pytest.CaptureFixture[str]
+    name: str, backend: Backend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = set()
     for _ in range(3):
-        catalog.load(name).run(backend, 11)
+        catalog.load(name).run(Stage(backend, 11))
         outputs.add(capsys.readouterr().out)
     assert len(outputs) == 1
 

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from asyncipc.cli import catalog
+from asyncipc.cli.showing import Stage
 from asyncipc.errors import Deadlock
 
 OK: Final = 0
@@ -33,6 +34,20 @@ class Backend(enum.StrEnum):
 
     TRIO = "trio"
     ASYNCIO = "asyncio"
+
+
+class Machine(enum.StrEnum):
+    """Whose objects a program uses."""
+
+    SIMULATED = "simulated"
+    NATIVE = "native"
+
+
+class Isolation(enum.StrEnum):
+    """What a child is on the native machine."""
+
+    TASK = "task"
+    PROCESS = "process"
 
 
 def print_version(wanted: bool) -> None:
@@ -67,6 +82,10 @@ def demo(
     ] = None,
     backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.TRIO,
     seed: Annotated[int | None, typer.Option(help="Fix the order of everything.")] = None,
+    machine: Annotated[Machine, typer.Option(help="Whose objects.")] = Machine.SIMULATED,
+    isolation: Annotated[
+        Isolation, typer.Option(help="What a child is on the native machine.")
+    ] = Isolation.TASK,
     source: Annotated[bool, typer.Option("--source", help="Show the program instead.")] = False,
 ) -> None:
     """Run a demo: a small program, its system calls, and what they do."""
@@ -76,7 +95,7 @@ def demo(
     if source:
         print(catalog.source(chosen), end="")
         return
-    status = run_demo(chosen, backend.value, seed)
+    status = run_demo(chosen, Stage(backend.value, seed, machine.value, isolation.value))
     if status != OK:
         raise typer.Exit(status)
     if name is None:
@@ -93,10 +112,10 @@ def refuse(name: str) -> None:
     raise typer.Exit(WRONG_USAGE)
 
 
-def run_demo(name: str, backend: str, seed: int | None) -> int:
+def run_demo(name: str, stage: Stage) -> int:
     """Run one demo; its exit status, and how to see a failure again."""
     try:
-        status = catalog.load(name).run(backend, seed)
+        status = catalog.load(name).run(stage)
     except Deadlock as verdict:
         print(f"Deadlock: {verdict}", file=sys.stderr)
         status = DEADLOCK
@@ -104,9 +123,18 @@ def run_demo(name: str, backend: str, seed: int | None) -> int:
         traceback.print_exc()
         status = FAILED
     if status != OK:
-        seeded = "" if seed is None else f" --seed {seed}"
-        print(f"replay: asyncipc demo {name} --backend {backend}{seeded}", file=sys.stderr)
+        print(f"replay: asyncipc demo {name} {options_of(stage)}", file=sys.stderr)
     return status
+
+
+def options_of(stage: Stage) -> str:
+    """The options that ask for a stage."""
+    words = [f"--backend {stage.backend}"]
+    if stage.seed is not None:
+        words.append(f"--seed {stage.seed}")
+    if stage.machine != "simulated":
+        words.append(f"--machine {stage.machine} --isolation {stage.isolation}")
+    return " ".join(words)
 
 
 def list_demos() -> None:

@@ -11,7 +11,10 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from asyncipc.cli.showing import Stage
 
 PACKAGE: Final = "asyncipc.demos"
 CHECKOUT: Final = Path(__file__).parents[3] / "demos"
@@ -20,7 +23,7 @@ CHECKOUT: Final = Path(__file__).parents[3] / "demos"
 class Demo(Protocol):
     """What a demo's module offers."""
 
-    def run(self, backend: str, seed: int | None) -> int:
+    def run(self, stage: Stage) -> int:
         """Run and show the demo; an exit status."""
 
 

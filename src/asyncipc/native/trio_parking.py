@@ -8,6 +8,7 @@ import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
 from asyncipc.native.line import DescriptorLine, retry_timer, waits_for_descriptor
+from asyncipc.runtime import lent
 from asyncipc.runtime.parking import Place, Sleeper
 from asyncipc.runtime.trio_parking import TrioParking, TrioSleeper
 
@@ -53,6 +54,7 @@ class NativeTrioParking(TrioParking):
     async def _wait_for_descriptor(self, sleeper: Sleeper, line: DescriptorLine) -> None:
         assert isinstance(sleeper, NativeTrioSleeper)
         self.spent = 0
+        sleeper.task = lent.trio_task()
         number = sleeper.number = line.number
         try:
             await (wait_writable(number) if line.writing else wait_readable(number))

@@ -208,15 +208,19 @@ class TrioClock(trio.abc.Clock):
 
 @final
 class LentTime:
-    """Timers on the clock of the run that we are a guest in, which tells ``seconds``."""
+    """Timers on the clock of the run that we are a guest in, which tells ``seconds``.
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
+    ``origin``: what that clock shows when ours is to show 0.
+    """
+
+    def __init__(self, seconds: Callable[[], float], origin: float = 0.0) -> None:
         self._seconds = seconds
+        self._origin = origin
         self._heap = TimerHeap()
         self._pause: anyio.CancelScope | None = None
 
     def now(self) -> int:
-        return nanoseconds(self._seconds())
+        return nanoseconds(self._seconds() - self._origin)
 
     def arm(self, due_ns: int, action: Callable[[], None]) -> Timer:
         timer = self._heap.arm(due_ns, action)
@@ -233,11 +237,10 @@ class LentTime:
             self._heap.fire(self.now())
             due = self._heap.next_due()
             with anyio.CancelScope() as self._pause:
-                await (anyio.sleep_forever() if due is None else _sleep_until(due))
+                await (anyio.sleep_forever() if due is None else self._sleep_until(due))
 
-
-async def _sleep_until(due_ns: int) -> None:
-    await anyio.sleep(max(0.0, due_ns / SECOND - anyio.current_time()))
+    async def _sleep_until(self, due_ns: int) -> None:
+        await anyio.sleep(max(0.0, due_ns / SECOND + self._origin - anyio.current_time()))
 
 
 def frozen_report(steps: int) -> TimeFrozen:

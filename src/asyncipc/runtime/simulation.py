@@ -163,7 +163,7 @@ class Simulation:
 
     def statistics(self) -> MachineStatistics:
         """Every object of the machine, as values, now."""
-        return self.kernel.statistics()
+        return self.backend.statistics()
 
     def dice(self, purpose: str) -> random.Random:
         """The random stream of one purpose: a new one shifts no other's draws."""
@@ -254,7 +254,10 @@ class Simulation:
         Without virtual ``time`` it lives on the clock of the scheduler's run.
         """
         parking = self.machine.parking(self.quantum)
-        self._begin(self._virtual(time) if time else LentTime(parking.seconds), parking)
+        if time is not None:
+            self._begin(self._virtual(time), parking)
+        else:
+            self._begin(LentTime(parking.seconds, origin=parking.seconds()), parking)
         try:
             async with self.parking.group() as self._group:
                 self._serve()

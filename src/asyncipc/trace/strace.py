@@ -41,6 +41,10 @@ PATHS: Final = FIRST_PATHS | ipc_words.PATHS
 OPTION_CALLS: Final = frozenset({"getsockopt", "setsockopt"})
 
 
+NOTICEABLE_NS: Final = 500_000
+"""Half a millisecond: on the real kernel's clock no call takes no time at all."""
+
+
 def line(event: Event) -> str:
     """One event as one line of text."""
     return f"pid {event.pid}  {_what(event)}"
@@ -57,7 +61,7 @@ def _what(event: Event) -> str:
 def call_text(event: SystemCall) -> str:
     """``read(3, 100) = b"..."  [blocked 0.250 s]``"""
     text = f"{event.call}({', '.join(_arguments(event))}) = {_result(event)}"
-    if event.blocked_ns > 0:
+    if event.blocked_ns >= NOTICEABLE_NS:
         text += f"  [blocked {event.blocked_ns / SECOND:.3f} s]"
     return text
 
