@@ -14,6 +14,7 @@ from benchmarks import (
     importing,
     memory,
     message_queue,
+    native,
     pingpong,
     processes,
     server,
@@ -47,4 +48,6 @@ def _all(scale: float) -> Iterator[Case]:
     yield hand_over.case(scale)
     yield message_queue.case(scale)
     yield epoll.case(scale)
+    yield native.pingpong_case(scale)
+    yield native.stream_case(scale)
     yield importing.case(scale)

@@ -98,7 +98,47 @@ async def simulated_descriptors(count: int, *, quantum: int) -> AsyncIterator[Pa
                 posix.close(fd)
 
 
+# -- ours, over the real kernel
+
+
+@asynccontextmanager
+async def native_socketpairs(count: int, *, quantum: int) -> AsyncIterator[Pairs]:
+    machine = asyncipc.Native()
+    async with (
+        asyncipc.Simulation(quantum=quantum, machine=machine),
+        open_socketpairs(count) as pairs,
+    ):
+        yield pairs
+
+
+@asynccontextmanager
+async def native_pipes(count: int, *, quantum: int) -> AsyncIterator[Pairs]:
+    """Two pipes for each pair, one each way."""
+    async with asyncipc.Simulation(quantum=quantum, machine=asyncipc.Native()):
+        raise_limit(4 * count)
+        channels = [(*asyncipc.create_pipe(), *asyncipc.create_pipe()) for _ in range(count)]
+        yield [(End(w1.send, r2.receive), End(w2.send, r1.receive)) for r1, w1, r2, w2 in channels]
+        for pair in channels:
+            for channel in pair:
+                channel.close()
+
+
 # -- trio
+
+
+@asynccontextmanager
+async def trio_pipe_pairs(count: int) -> AsyncIterator[Pairs]:
+    """``trio.lowlevel.FdStream`` on two real pipes for each pair, one each way."""
+    streams = [
+        [trio.lowlevel.FdStream(fd) for fd in (*os.pipe(), *os.pipe())] for _ in range(count)
+    ]
+    yield [
+        (End(w1.send_all, r2.receive_some), End(w2.send_all, r1.receive_some))
+        for r1, w1, r2, w2 in streams
+    ]
+    for pair in streams:
+        for stream in pair:
+            await stream.aclose()
 
 
 @asynccontextmanager

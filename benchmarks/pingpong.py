@@ -34,7 +34,7 @@ async def pong(end: End, count: int) -> None:
         await send(payload)
 
 
-async def _between_trio_tasks(maker: Maker, count: int) -> float:
+async def between_trio_tasks(maker: Maker, count: int) -> float:
     async with maker(1) as [(near, far)], trio.open_nursery() as nursery:
         nursery.start_soon(pong, far, count)
         return await ping(near, count)
@@ -49,7 +49,7 @@ async def _between_asyncio_tasks(maker: Maker, count: int) -> float:
 
 
 def _on_trio(name: str, maker: Maker, count: int) -> Contender:
-    return Contender(name, lambda: trio.run(_between_trio_tasks, maker, count))
+    return Contender(name, lambda: trio.run(between_trio_tasks, maker, count))
 
 
 def _on_asyncio(name: str, maker: Maker, count: int) -> Contender:
@@ -58,7 +58,7 @@ def _on_asyncio(name: str, maker: Maker, count: int) -> Contender:
 
 def _on_virtual_time(name: str, quantum: int, count: int) -> Contender:
     """Under ``asyncipc.run``, between two tasks of its first process."""
-    main = partial(_between_trio_tasks, pairs.open_socketpairs, count)
+    main = partial(between_trio_tasks, pairs.open_socketpairs, count)
     return Contender(name, lambda: asyncipc.run(main, quantum=quantum))
 
 

@@ -53,7 +53,7 @@ async def read(end: End, total: int) -> None:
         total -= len(await receive(size))
 
 
-async def _through(maker: Maker, chunk: int, count: int) -> float:
+async def through(maker: Maker, chunk: int, count: int) -> float:
     """Microseconds per chunk."""
     payload = bytes(chunk)
     async with maker(1) as [(near, far)]:
@@ -69,7 +69,7 @@ def case(size: Size, scale: float = 1.0) -> Case:
     count = scaled(size.chunks, scale)
 
     def contender(name: str, maker: Maker) -> Contender:
-        return Contender(name, lambda: trio.run(_through, maker, size.chunk, count))
+        return Contender(name, lambda: trio.run(through, maker, size.chunk, count))
 
     strict, q32, real, memory = "channels strict", "channels q32", "trio socketpair", "memory"
     pipe_strict, pipe_q32, real_pipe = "pipe strict", "pipe q32", "trio os.pipe"

@@ -36,7 +36,7 @@ class DescriptorLine:
     """The line for one direction of one descriptor of the operating system.
 
     ``barred``: others stand here, and a newcomer would overtake them.
-    ``vain``: how often its first was woken for nothing.
+    ``vain``: how often its first was told that it is ready, and is here still.
     """
 
     __slots__ = ("_sleepers", "barred", "number", "refusal", "vain", "writing")
@@ -77,8 +77,6 @@ class DescriptorLine:
     def refused(self, waiter: Waiter) -> None:
         """It stays where it stands."""
         self.barred = True
-        if self.is_first(waiter):
-            self.vain += 1
 
 
 @final
