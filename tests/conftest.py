@@ -17,9 +17,11 @@ from asyncipc.kernel.console import Console
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.readiness import IN, OUT
-from tests.pace import run_fast
+from tests.capabilities import Capabilities
+from tests.pace import Exactness, run_fast
 
 EXAMPLES = 60
+ROUNDS = 10
 REAL_SECONDS = 30.0
 NATIVE_SECONDS = 8.0
 
@@ -43,10 +45,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
     parser.addoption(
+        "--rounds",
+        type=int,
+        default=ROUNDS,
+        metavar="N",
+        help=f"how often real processes are killed at random moments (default {ROUNDS})",
+    )
+
+    parser.addoption(
         "--machine",
         choices=("simulated", "native", "both"),
         default="simulated",
         help="where the contract tests run: on which machine, or on both",
+    )
+    parser.addoption(
+        "--capabilities",
+        type=Path,
+        metavar="FILE",
+        help="write the table of what each machine offers",
     )
 
 
@@ -56,17 +72,39 @@ def pytest_configure(config: pytest.Config) -> None:
         "simulated(reason): what is tested belongs to the simulated machine, or the native one "
         "refuses it",
     )
+    config.addinivalue_line(
+        "markers", "processes(what): what real processes of the operating system have beside tasks"
+    )
+    file: Path | None = config.getoption("--capabilities")
+    if file is not None:
+        config.pluginmanager.register(Capabilities(file))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Who uses ``run`` is tried on the machines that were asked for."""
-    if "machine" not in metafunc.fixturenames:
+    if "run" not in metafunc.fixturenames:  # others have machines of their own
         return
     asked = metafunc.config.getoption("--machine")
     machines = ["simulated", "native"] if asked == "both" else [asked]
+    if metafunc.module.__name__.startswith("tests.native."):
+        machines = ["native"]
     if metafunc.definition.get_closest_marker("simulated") is not None:
         machines = ["simulated"]
     metafunc.parametrize("machine", machines)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A single case of a test may be marked ``simulated``, too."""
+
+    def is_refused(item: pytest.Item) -> bool:
+        case = getattr(item, "callspec", None)
+        native = case is not None and case.params.get("machine") == "native"
+        return native and item.get_closest_marker("simulated") is not None
+
+    refused = [item for item in items if is_refused(item)]
+    if refused:
+        config.hook.pytest_deselected(items=refused)
+        items[:] = [item for item in items if not is_refused(item)]
 
 
 @pytest.fixture
@@ -146,7 +184,9 @@ def run(
             leftovers.check()
 
     open_before = set(os.listdir("/proc/self/fd")) if machine == "native" else set()
+    Exactness.virtual = machine == "simulated"
     yield run_native if machine == "native" else run_simulated
+    Exactness.virtual = True
     if machine == "native":
         gc.collect()
         assert set(os.listdir("/proc/self/fd")) == open_before, "a descriptor was left open"

@@ -14,12 +14,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import anyio
+import pytest
 import trio
 from trio.testing import MockClock
 
 from asyncipc import Native, Simulation
+from asyncipc.runtime.clock import SECOND
+from asyncipc.runtime.process import current
 
 RATE: Final = 20.0
+CLOCK_TICK: Final = 0.001
+LATE_MAX: Final = 6.0
+"""Of the fast clock's seconds: a busy machine is late."""
 
 
 def run_fast(
@@ -40,6 +46,46 @@ def run_fast(
         return trio.run(guarded, clock=MockClock(rate=RATE))
     with asyncio.Runner(loop_factory=_FastLoop) as runner:
         return runner.run(guarded())
+
+
+class Exactness:
+    """Is the machine that the test runs on exact about time?  The fixture ``run`` says."""
+
+    virtual = True
+
+
+class _About:
+    """Not before, and not long after."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __eq__(self, other: object) -> bool:
+        late = other - self._seconds if isinstance(other, float | int) else LATE_MAX
+        return -CLOCK_TICK <= late < LATE_MAX
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"about {self._seconds}"
+
+
+def moment(seconds: float) -> object:
+    """What a time equals that is to be just that: on a real clock it may be later."""
+    return seconds if Exactness.virtual else _About(seconds)
+
+
+def now() -> float:
+    """Seconds since the machine of the current process began."""
+    return current().simulation.timers.now() / SECOND
+
+
+def have_passed(start: float, seconds: float) -> bool:
+    """Have ``seconds`` passed?  Just these on virtual time, at least these on a real clock."""
+    passed = anyio.current_time() - start
+    if current().simulation.machine.name == "simulated":
+        return passed == pytest.approx(seconds)
+    return passed > seconds - CLOCK_TICK
 
 
 class _FastSelector(selectors.BaseSelector):

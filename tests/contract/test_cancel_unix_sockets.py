@@ -28,6 +28,7 @@ from asyncipc.kernel.sockets.socket import (
     SOCK_STREAM,
 )
 from asyncipc.runtime.process import current
+from tests.pace import have_passed
 
 Run = Callable[..., Any]
 NAME = "/tmp/server"
@@ -201,7 +202,7 @@ def test_a_call_in_a_cancelled_scope_has_no_effect_and_does_not_sleep(
             scope.cancel()
             await case.call()
         assert scope.cancelled_caught
-        assert anyio.current_time() == start
+        assert have_passed(start, 0)
         await case.check()
 
     run(main)
@@ -305,7 +306,7 @@ def test_a_woken_sender_that_is_cancelled_leaves_its_place_to_the_next(run: Run)
 
 @pytest.mark.parametrize("kind", CONNECTED)
 def test_a_woken_connector_that_is_killed_leaves_the_room_to_the_next(
-    run: Run, backend: str, kind: int
+    run: Run, backend: str, machine: str, kind: int
 ) -> None:
     async def connects() -> None:
         await client(kind)
@@ -320,7 +321,7 @@ def test_a_woken_connector_that_is_killed_leaves_the_room_to_the_next(
             await anyio.sleep(1)
         await posix.accept(server)  # serves the first (trio), or wakes it
         posix.kill(pids[0], SIGKILL)
-        if backend == "trio":
+        if backend == "trio" and machine == "simulated":
             await posix.accept(server)  # the connection of the dead
         await posix.accept(server)
         await anyio.sleep(1)

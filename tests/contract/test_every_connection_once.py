@@ -8,6 +8,7 @@ once; one that gave up may be accepted (its connection was complete) or not.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ FAMILIES = {"unix": AF_UNIX, "seqpacket": AF_UNIX, "tcp": AF_INET, "tcp6": AF_IN
 ADDRESSES: dict[str, Any] = {
     "unix": "/tmp/server",
     "seqpacket": "/tmp/server",
-    "tcp": ("127.0.0.1", 7),
-    "tcp6": ("::1", 7),
+    "tcp": ("127.0.0.1", 0),
+    "tcp6": ("::1", 0),
 }
 
 
@@ -75,8 +76,13 @@ plans = st.builds(
 class Program:
     """One plan at work: who had connected, and whom accept has told."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, machine: str) -> None:
         self.plan = plan
+        # Where handshakes overlap in time, a client may be connected before there is room
+        # for it, and a listener that is closed by then never tells of it.
+        overlap = machine == "native" and FAMILIES[plan.kind] != AF_UNIX
+        self.more_room = len(plan.clients) if overlap else 0
+        self.address: Any = None
         self.named: list[object] = []
         self.connected: list[object] = []
         self.accepted: list[object] = []
@@ -85,7 +91,8 @@ class Program:
         plan = self.plan
         listener = self._socket()
         posix.bind(listener, ADDRESSES[plan.kind])
-        posix.listen(listener, plan.backlog)
+        posix.listen(listener, plan.backlog + self.more_room)
+        self.address = posix.getsockname(listener)
         clients = {posix.fork(self._connect, n, who): who for n, who in enumerate(plan.clients)}
         acceptors = {posix.fork(self._accept_some, listener, who): who for who in plan.acceptors}
         async with anyio.create_task_group() as group:
@@ -101,6 +108,8 @@ class Program:
         posix.set_blocking(listener, False)
         with suppress(BlockingIOError):
             await self._accept(listener, 0)
+        if isinstance(self.address, str):
+            posix.unlink(self.address)
 
     def _socket(self) -> int:
         kind = SOCK_SEQPACKET if self.plan.kind == "seqpacket" else SOCK_STREAM
@@ -119,13 +128,13 @@ class Program:
             fd = self._socket()
             posix.bind(fd, self._name_of(number))
             self.named.append(posix.getsockname(fd))
-            await posix.connect(fd, ADDRESSES[self.plan.kind])
+            await posix.connect(fd, self.address)
             self.connected.append(posix.getsockname(fd))
 
     def _name_of(self, number: int) -> Any:
         if FAMILIES[self.plan.kind] == AF_UNIX:
-            return b"\0client %d" % number
-        return (ADDRESSES[self.plan.kind][0], 40_000 + number)
+            return b"\0client %d of %d" % (number, os.getpid())
+        return (ADDRESSES[self.plan.kind][0], 0)
 
     async def _accept_some(self, listener: int, acceptor: Acceptor) -> None:
         with anyio.CancelScope() as scope:
@@ -146,12 +155,17 @@ class Program:
         assert set(self.accepted) <= set(self.named)
 
 
-def test_every_connection_is_accepted_exactly_once(run: Run, examples: int) -> None:
+def seed_on(machine: str, seed: int) -> int | None:
+    """The real kernel's scheduler has none."""
+    return seed if machine == "simulated" else None
+
+
+def test_every_connection_is_accepted_exactly_once(run: Run, machine: str, examples: int) -> None:
     @settings(max_examples=examples)
     @given(plans)
     def tried(plan: Plan) -> None:
-        program = Program(plan)
-        run(program.main, seed=plan.seed, quantum=plan.quantum)
+        program = Program(plan, machine)
+        run(program.main, seed=seed_on(machine, plan.seed), quantum=plan.quantum)
         program.check()
 
     tried()

@@ -24,6 +24,8 @@ from asyncipc import posix
 from asyncipc.kernel.buffers import ByteQueue
 from asyncipc.kernel.signals.disposition import SIGKILL
 from asyncipc.kernel.sockets.socket import AF_INET, AF_UNIX
+from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.socket import NativeSocket
 
 Run = Callable[..., Any]
 Kind = Literal["pipe", "fifo", "socketpair", "unix", "tcp"]
@@ -100,13 +102,16 @@ async def open_ends(kind: Kind) -> tuple[int, int]:
         r = await posix.open("/tmp/fifo", posix.O_RDONLY | posix.O_NONBLOCK)
         w = await posix.open("/tmp/fifo", posix.O_WRONLY)
         posix.set_blocking(r, True)
+        posix.unlink("/tmp/fifo")
         return r, w
-    address: str | tuple[str, int] = "/tmp/server" if kind == "unix" else ("127.0.0.1", 7)
+    address: str | tuple[str, int] = "/tmp/server" if kind == "unix" else ("127.0.0.1", 0)
     family = AF_UNIX if kind == "unix" else AF_INET
     listener, w = posix.socket(family), posix.socket(family)
     posix.bind(listener, address)
     posix.listen(listener, 1)
-    await posix.connect(w, address)
+    await posix.connect(w, posix.getsockname(listener))
+    if kind == "unix":
+        posix.unlink("/tmp/server")
     r, _ = await posix.accept(listener)
     posix.close(listener)
     return r, w
@@ -180,24 +185,38 @@ class Program:
             assert own == stream_of(number, 0, sent), f"writer {number}: out of order"
 
 
+def note(taken: list[bytes], kind: type, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the buffers of both machines give away, in their order."""
+    take = getattr(kind, verb)
+
+    def noted(self: object, limit: int) -> object:
+        data = take(self, limit)
+        if isinstance(data, bytes) and data:
+            taken.append(data)
+        return data
+
+    monkeypatch.setattr(kind, verb, noted)
+
+
+def seed_on(machine: str, seed: int) -> int | None:
+    """The real kernel's scheduler has none."""
+    return seed if machine == "simulated" else None
+
+
 def test_every_byte_comes_exactly_once_and_in_order(
-    run: Run, examples: int, monkeypatch: pytest.MonkeyPatch
+    run: Run, machine: str, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[bytes] = []
-    take = ByteQueue.take
-
-    def noted(self: ByteQueue, limit: int) -> bytes:
-        taken.append(take(self, limit))
-        return taken[-1]
-
-    monkeypatch.setattr(ByteQueue, "take", noted)
+    note(taken, ByteQueue, "take", monkeypatch)
+    for file in (RealDescriptor, NativeSocket):
+        note(taken, file, "read", monkeypatch)
 
     @settings(max_examples=examples)
     @given(plans)
     def tried(plan: Plan) -> None:
         taken.clear()
         program = Program(plan)
-        run(program.main, seed=plan.seed, quantum=plan.quantum)
+        run(program.main, seed=seed_on(machine, plan.seed), quantum=plan.quantum)
         program.check(taken)
 
     tried()

@@ -12,6 +12,8 @@ import pytest
 from asyncipc import posix
 from asyncipc.runtime.leaks import Leak, Leaks
 
+pytestmark = pytest.mark.simulated("Leaks looks into the simulated kernel")
+
 
 def leaks_of(run: Callable[..., Any], program: Callable[..., Any]) -> tuple[Leak, ...]:
     leaks = Leaks()

@@ -23,7 +23,9 @@ from asyncipc.posix import (
     LOCK_UN,
     FileLock,
 )
+from tests.contract.queues import NAME
 from tests.kernel.helpers import errno_name
+from tests.pace import have_passed
 
 Run = Callable[..., Any]
 PATH = "/tmp/f"
@@ -66,9 +68,12 @@ class Family:
         return True
 
 
+of_processes = pytest.mark.simulated("record locks of processes need isolation='process'")
+fair = pytest.mark.simulated("an order: who waits for a lock tries again by time")
+
 FAMILIES = [
     Family("flock"),
-    Family("posix", F_SETLK, F_SETLKW),
+    pytest.param(Family("posix", F_SETLK, F_SETLKW), marks=of_processes),
     Family("ofd", F_OFD_SETLK, F_OFD_SETLKW),
 ]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: str(family.name))
@@ -177,6 +182,7 @@ def test_who_is_let_in_and_goes_away_at_once_keeps_nothing(
     run(main)
 
 
+@fair
 @each_family
 def test_nobody_snatches_a_lock_from_who_was_let_in(run: Run, family: Family) -> None:
     order: list[int] = []
@@ -205,6 +211,7 @@ def test_nobody_snatches_a_lock_from_who_was_let_in(run: Run, family: Family) ->
     assert order == [*pids, 2]
 
 
+@fair
 @each_family
 def test_who_was_stopped_asks_again_at_the_end_of_the_line(run: Run, family: Family) -> None:
     order: list[int] = []
@@ -302,17 +309,19 @@ def test_arguments_that_are_none(run: Run) -> None:
         with pytest.raises(ValueError, match="not for command 1"):
             await posix.fcntl_lock(fd, 1, FileLock(F_WRLCK))
         with pytest.raises(OverflowError):
-            await posix.fcntl_lock(fd, F_SETLK, FileLock(F_WRLCK, 0, 2**63))
+            await posix.fcntl_lock(fd, F_OFD_SETLK, FileLock(F_WRLCK, 0, 2**63))
         with pytest.raises(TypeError):
             await posix.flock(fd, None)  # type: ignore[arg-type]
         lock = FileLock(F_WRLCK, 0, 5, 5)
-        assert await posix.fcntl_lock(fd, F_SETLK, lock) == lock
+        assert await posix.fcntl_lock(fd, F_OFD_SETLK, lock) == lock
 
     run(main)
 
 
-def test_what_is_open_neither_to_read_nor_to_write_gets_no_lock(run: Run) -> None:
+@pytest.mark.parametrize("family", [pytest.param("F", marks=of_processes), "F_OFD"])
+def test_what_is_open_neither_to_read_nor_to_write_gets_no_lock(run: Run, family: str) -> None:
     """Measured: access mode 3 may ask, and give up what it cannot have."""
+    ask, take, wait = (getattr(posix, f"{family}_{name}") for name in ("GETLK", "SETLK", "SETLKW"))
 
     async def main() -> None:
         f = await posix.open("f", posix.O_CREAT | 3)
@@ -320,17 +329,13 @@ def test_what_is_open_neither_to_read_nor_to_write_gets_no_lock(run: Run) -> Non
             with pytest.raises(OSError, match="Bad file descriptor"):
                 await posix.flock(f, operation)
         await posix.flock(f, posix.LOCK_UN)
-        for family in ("F", "F_OFD"):
-            ask, take, wait = (
-                getattr(posix, f"{family}_{name}") for name in ("GETLK", "SETLK", "SETLKW")
-            )
-            for kind in (posix.F_RDLCK, posix.F_WRLCK):
-                wanted, free = posix.FileLock(kind), posix.FileLock(posix.F_UNLCK)
-                for command in (take, wait):
-                    with pytest.raises(OSError, match="Bad file descriptor"):
-                        await posix.fcntl_lock(f, command, wanted)
-                assert await posix.fcntl_lock(f, ask, wanted) == free
-            assert await posix.fcntl_lock(f, take, free) == free
+        for kind in (posix.F_RDLCK, posix.F_WRLCK):
+            wanted, free = posix.FileLock(kind), posix.FileLock(posix.F_UNLCK)
+            for command in (take, wait):
+                with pytest.raises(OSError, match="Bad file descriptor"):
+                    await posix.fcntl_lock(f, command, wanted)
+            assert await posix.fcntl_lock(f, ask, wanted) == free
+        assert await posix.fcntl_lock(f, take, free) == free
 
     run(main)
 
@@ -350,8 +355,10 @@ def test_an_upgrade_that_is_cancelled_has_lost_the_lock(run: Run) -> None:
     run(main)
 
 
+@of_processes
 def test_a_lock_waits_whatever_the_time_limits_of_its_socket(run: Run) -> None:
-    async def main() -> float:
+    async def main() -> None:
+        start = anyio.current_time()
         a, _ = posix.socketpair()
         timeval = (1).to_bytes(8, "little") + bytes(8)
         posix.setsockopt(a, 1, 20, timeval)  # SO_RCVTIMEO
@@ -364,36 +371,44 @@ def test_a_lock_waits_whatever_the_time_limits_of_its_socket(run: Run) -> None:
         posix.fork(child)
         await anyio.sleep(0.5)
         await posix.lockf(a, LOCK_EX)
-        return asyncipc.current_simulation().timers.now() / 1e9
+        assert have_passed(start, 5)
 
-    assert run(main) == 5
+    run(main)
+
+
+async def is_shared(a: int, b: int) -> bool:
+    await posix.flock(a, LOCK_EX)
+    try:
+        await posix.flock(b, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        posix.close(a)
+        posix.close(b)
+    return False
+
+
+@pytest.mark.simulated("pidfd and signalfd need isolation='process'")
+def test_a_process_has_one_inode_and_timers_and_signals_that_of_all(run: Run) -> None:
+    async def main() -> None:
+        assert await is_shared(posix.pidfd_open(2), posix.pidfd_open(2))
+        assert not await is_shared(posix.pidfd_open(2), posix.pidfd_open(1))
+        assert await is_shared(posix.timerfd_create(1), posix.signalfd(-1, [10]))
+
+    run(main)
 
 
 def test_which_objects_have_one_inode(run: Run) -> None:
-    """Measured: a directory and a queue have one, a process has one, and all of
-    epoll, eventfd, timerfd and signalfd have the same.
-    """
-
-    async def is_shared(a: int, b: int) -> bool:
-        await posix.flock(a, LOCK_EX)
-        try:
-            await posix.flock(b, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            posix.close(a)
-            posix.close(b)
-        return False
+    """Measured: a directory and a queue have one, and epoll and eventfd have the same."""
 
     async def main() -> None:
         posix.mkdir("/tmp/d")
         directory = await posix.open("/tmp/d", posix.O_RDONLY)
         assert await is_shared(directory, await posix.open("/tmp/d", posix.O_RDONLY))
-        queue = posix.mq_open("/q", posix.O_RDWR | posix.O_CREAT)
-        assert await is_shared(queue, posix.mq_open("/q", posix.O_RDWR))
-        assert await is_shared(posix.pidfd_open(2), posix.pidfd_open(2))
-        assert not await is_shared(posix.pidfd_open(2), posix.pidfd_open(1))
-        assert await is_shared(posix.timerfd_create(1), posix.signalfd(-1, [10]))
+        queue = posix.mq_open(NAME, posix.O_RDWR | posix.O_CREAT)
+        again = posix.mq_open(NAME, posix.O_RDWR)
+        posix.mq_unlink(NAME)
+        assert await is_shared(queue, again)
         assert await is_shared(posix.eventfd(0), posix.epoll_create1())
         assert not await is_shared(*posix.socketpair())
         assert await is_shared(*posix.pipe())
@@ -410,6 +425,7 @@ def deadlock(run: Run, main: Callable[..., Any], *args: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.simulated("a deadlock that is seen")
 @each_family
 def test_two_locks_in_opposite_order_are_refused_or_reported(run: Run, family: Family) -> None:
     errors: list[str] = []
@@ -446,6 +462,7 @@ def test_two_locks_in_opposite_order_are_refused_or_reported(run: Run, family: F
     ]
 
 
+@pytest.mark.simulated("a deadlock that is seen")
 def test_a_circle_of_processes_that_is_too_long_for_the_kernel_is_reported(run: Run) -> None:
     """It looks at no more than twelve (MAX_DEADLK_ITERATIONS)."""
     size = 13
@@ -468,6 +485,7 @@ def test_a_circle_of_processes_that_is_too_long_for_the_kernel_is_reported(run: 
     assert f"cycle: {' -> '.join(f'pid {pid}' for pid in circle)}" in " ".join(text.split())
 
 
+@pytest.mark.simulated("a deadlock that is seen")
 def test_a_process_that_opens_a_file_twice_locks_itself_out(run: Run) -> None:
     async def main() -> None:
         await posix.flock(await open_file(), LOCK_EX)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from asyncipc import posix
 from asyncipc.runtime.process import current
 
@@ -33,6 +35,7 @@ async def manager() -> None:
     assert [await posix.wait() for _ in ends] == [(pid, 0) for pid in ends]
 
 
+@pytest.mark.simulated("10,000 pipes are more than a real kernel gives a process")
 def test_ten_thousand_processes_with_a_pipe_each_end_correctly(run: Run) -> None:
     async def main() -> None:
         for _ in range(MANAGERS):

@@ -15,10 +15,13 @@ import asyncipc
 from asyncipc import posix
 from asyncipc.errors import Deadlock
 from asyncipc.events import Event, SystemCall
-from asyncipc.kernel.mqueue.queue import MessageQueue
 from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.signals.disposition import SI_MESGQ, SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from asyncipc.runtime.process import current
+from tests.contract.queues import NAME, has_passed, nothing_stays, sleepers
+
+__all__ = ["nothing_stays"]
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 Run = Callable[..., Any]
 Call = Callable[[], Awaitable[object]]
@@ -26,18 +29,19 @@ CREATE = os.O_CREAT | os.O_RDWR
 
 
 def queue(maxmsg: int = 1) -> int:
-    return posix.mq_open("/q", CREATE, 0o600, posix.QueueAttributes(0, maxmsg, 16))
-
-
-def lines() -> MessageQueue:
-    """The kernel's side of the queue."""
-    (found,) = current().simulation.kernel.message_queues
-    return found
+    return posix.mq_open(NAME, CREATE, 0o600, posix.QueueAttributes(0, maxmsg, 16))
 
 
 def nobody_waits() -> bool:
-    found = lines()
-    return not found.senders and not found.receivers.standing
+    """Neither in a call nor, where the model can be looked into, in the queue."""
+    for found in current().simulation.kernel.message_queues:
+        if found.senders or found.receivers.standing:
+            return False
+    return not sleepers("mq_")
+
+
+def waiting(fd: int) -> int:
+    return posix.mq_getattr(fd).mq_curmsgs
 
 
 async def receive_all(fd: int) -> list[bytes]:
@@ -132,7 +136,7 @@ def test_a_call_in_a_cancelled_scope_has_no_effect_and_does_not_sleep(run: Run, 
             scope.cancel()
             await wait.call(fd)
         assert scope.cancelled_caught
-        assert anyio.current_time() == start
+        assert has_passed(start, 0)
         await wait.release(fd)
         assert await receive_all(fd) == list(wait.left)
 
@@ -174,9 +178,10 @@ def test_asyncio_cancels_it_after_it_was_released_and_nothing_is_lost(
     asyncipc.run(main, backend="asyncio")
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_a_receiver_that_is_cancelled_already_is_handed_nothing(run: Run) -> None:
     async def main() -> None:
-        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 2, 16))
+        fd = posix.mq_open(NAME, os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 2, 16))
         got = []
 
         async def receive(scope: anyio.CancelScope) -> None:
@@ -203,9 +208,10 @@ def test_a_receiver_that_is_cancelled_already_is_handed_nothing(run: Run) -> Non
     run(main, quantum=32)
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_the_message_of_a_sleeping_sender_is_there_when_a_receive_has_returned(run: Run) -> None:
     async def main() -> None:
-        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
+        fd = posix.mq_open(NAME, os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
         data = bytearray(b"old")
         await posix.mq_send(fd, b"full")
         async with anyio.create_task_group() as tasks:
@@ -221,9 +227,10 @@ def test_the_message_of_a_sleeping_sender_is_there_when_a_receive_has_returned(r
     run(main, quantum=32)
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_a_sender_that_is_cancelled_already_lets_the_next_in(run: Run) -> None:
     async def main() -> None:
-        fd = posix.mq_open("/q", os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
+        fd = posix.mq_open(NAME, os.O_CREAT | os.O_RDWR, 0o600, posix.QueueAttributes(0, 1, 16))
         await posix.mq_send(fd, b"full")
 
         async def send(data: bytes, scope: anyio.CancelScope) -> None:
@@ -274,7 +281,7 @@ def test_what_a_released_and_cancelled_one_left_is_the_next_ones(run: Run, wait:
 @each_wait
 def test_a_killed_sleeper_leaves_at_once(run: Run, wait: Any) -> None:
     async def child() -> None:
-        await wait.call(posix.mq_open("/q", os.O_RDWR))
+        await wait.call(posix.mq_open(NAME, os.O_RDWR))
         raise AssertionError("it was to sleep for ever")
 
     async def main() -> None:
@@ -287,7 +294,8 @@ def test_a_killed_sleeper_leaves_at_once(run: Run, wait: Any) -> None:
         await wait.release(fd)
         assert await receive_all(fd) == list(wait.left)
         assert await posix.waitpid(pid) == (pid, SIGKILL)
-        assert len(lines().files) == 1
+        for found in current().simulation.kernel.message_queues:
+            assert len(found.files) == 1
 
     run(main)
 
@@ -301,7 +309,7 @@ def test_a_handler_ends_it_with_eintr_unless_it_restarts(
 
     async def child() -> None:
         posix.signal(SIGTERM, lambda *_: None, posix.SA_RESTART if restart else 0)
-        fd = posix.mq_open("/q", os.O_RDWR)
+        fd = posix.mq_open(NAME, os.O_RDWR)
         if restart:
             assert await wait.call(fd) == wait.result
         else:
@@ -327,7 +335,7 @@ def test_a_stopped_sleeper_has_left_the_line_and_goes_on_when_continued(
     run: Run, wait: Any
 ) -> None:
     async def child() -> None:
-        assert await wait.call(posix.mq_open("/q", os.O_RDWR)) == wait.result
+        assert await wait.call(posix.mq_open(NAME, os.O_RDWR)) == wait.result
 
     async def main() -> None:
         fd = await wait.prepare()
@@ -337,7 +345,7 @@ def test_a_stopped_sleeper_has_left_the_line_and_goes_on_when_continued(
         await anyio.sleep(1)
         assert nobody_waits()
         await wait.release(fd)
-        assert len(lines()) == len(wait.left)
+        assert waiting(fd) == len(wait.left)
         posix.kill(pid, SIGCONT)
         assert await posix.waitpid(pid) == (pid, 0)
 
@@ -354,7 +362,7 @@ def at_once(call: Any) -> None:
 @pytest.mark.parametrize("stopped_first", [True, False])
 def test_nothing_is_lost_in_the_instant_of_a_stop(run: Run, wait: Any, stopped_first: bool) -> None:
     async def child() -> None:
-        assert await wait.call(posix.mq_open("/q", os.O_RDWR)) == wait.result
+        assert await wait.call(posix.mq_open(NAME, os.O_RDWR)) == wait.result
 
     async def main() -> None:
         fd = await wait.prepare()
@@ -369,14 +377,15 @@ def test_nothing_is_lost_in_the_instant_of_a_stop(run: Run, wait: Any, stopped_f
         assert nobody_waits()
         posix.kill(pid, SIGCONT)
         assert await posix.waitpid(pid) == (pid, 0)
-        assert len(lines()) == (wait.result is None)
+        assert waiting(fd) == (wait.result is None)
 
     run(main, quantum=32)
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_what_a_stopped_receiver_was_handed_is_for_others_and_told(run: Run) -> None:
     async def child() -> None:
-        assert await posix.mq_receive(posix.mq_open("/q", os.O_RDWR), 16) == (b"second", 0)
+        assert await posix.mq_receive(posix.mq_open(NAME, os.O_RDWR), 16) == (b"second", 0)
 
     async def main() -> None:
         fd = queue()
@@ -401,7 +410,7 @@ def test_what_a_stopped_receiver_was_handed_is_for_others_and_told(run: Run) -> 
 def test_a_descriptor_that_is_closed_meanwhile_disturbs_nobody(run: Run, wait: Any) -> None:
     async def main() -> None:
         fd = await wait.prepare()
-        other = posix.mq_open("/q", os.O_RDWR)
+        other = posix.mq_open(NAME, os.O_RDWR)
 
         async def sleep() -> None:
             assert await wait.call(fd) == wait.result
@@ -423,11 +432,11 @@ def test_a_time_limit_ends_it_with_etimedout_and_a_past_one_acts_if_it_can(run: 
         for timeout_s, passed in ((2.5, 2.5), (0, 2.5), (-1, 2.5)):
             with pytest.raises(TimeoutError):
                 await posix.mq_timedreceive(fd, 16, timeout_s)
-            assert anyio.current_time() == start + passed
+            assert has_passed(start, passed)
         await posix.mq_timedsend(fd, b"x", 0, -1)
         with pytest.raises(TimeoutError):
             await posix.mq_timedsend(fd, b"y", 0, 0.5)
-        assert anyio.current_time() == start + 3
+        assert has_passed(start, 3)
         assert await posix.mq_timedreceive(fd, 16, 0) == (b"x", 0)
         assert nobody_waits()
         posix.mq_setattr(fd, os.O_NONBLOCK)
@@ -443,6 +452,7 @@ def test_a_time_limit_ends_it_with_etimedout_and_a_past_one_acts_if_it_can(run: 
 # -- order
 
 
+@pytest.mark.simulated("a seed")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_receivers_are_served_in_the_order_they_came(run: Run, seed: int) -> None:
     async def main() -> None:
@@ -463,6 +473,7 @@ def test_receivers_are_served_in_the_order_they_came(run: Run, seed: int) -> Non
     run(main, seed=seed)
 
 
+@pytest.mark.simulated("a seed")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_senders_come_in_in_the_order_they_came(run: Run, seed: int) -> None:
     async def main() -> None:
@@ -546,7 +557,7 @@ def test_a_full_table_makes_no_queue(run: Run) -> None:
             queue()
         posix.setrlimit(posix.RLIMIT_NOFILE, (1024, 1024))
         with pytest.raises(FileNotFoundError):
-            posix.mq_unlink("/q")
+            posix.mq_unlink(NAME)
 
     run(main)
 
@@ -554,9 +565,10 @@ def test_a_full_table_makes_no_queue(run: Run) -> None:
 # -- notification
 
 
+@pytest.mark.simulated("mq_notify needs isolation='process'")
 def test_a_message_from_another_process_raises_the_signal_once(run: Run) -> None:
     async def child() -> None:
-        fd = posix.mq_open("/q", os.O_WRONLY)
+        fd = posix.mq_open(NAME, os.O_WRONLY)
         await posix.mq_send(fd, b"1")
         await posix.mq_send(fd, b"2")
 
@@ -578,9 +590,10 @@ def test_a_message_from_another_process_raises_the_signal_once(run: Run) -> None
     run(main)
 
 
+@pytest.mark.simulated("mq_notify needs isolation='process'")
 def test_a_registration_ends_with_its_process(run: Run) -> None:
     async def child() -> None:
-        posix.mq_notify(posix.mq_open("/q", os.O_RDONLY), posix.SignalEvent(SIGTERM))
+        posix.mq_notify(posix.mq_open(NAME, os.O_RDONLY), posix.SignalEvent(SIGTERM))
         await posix.pause()
 
     async def main() -> None:
@@ -609,17 +622,18 @@ def test_the_tap_is_told_calls_and_results(run: Run) -> None:
         fd = queue()
         await posix.mq_send(fd, b"x", 3)
         await posix.mq_receive(fd, 16)
-        posix.mq_unlink("/q")
+        posix.mq_unlink(NAME)
 
     run(main, observers=[listen])
     assert told[1:] == [
         ("mq_timedsend", (3, b"x", 3), None),
         ("mq_timedreceive", (3, 16), (b"x", 3)),
-        ("mq_unlink", (b"/q",), None),
+        ("mq_unlink", (NAME.encode(),), None),
     ]
-    assert told[0] == ("mq_open", (b"/q", CREATE, 0o600, (0, 1, 16, 0)), 3)
+    assert told[0] == ("mq_open", (NAME.encode(), CREATE, 0o600, (0, 1, 16, 0)), 3)
 
 
+@pytest.mark.simulated("a report of the deadlock")
 def test_a_deadlock_report_names_queue_and_call(run: Run) -> None:
     async def main() -> None:
         await posix.mq_receive(queue(), 16)
@@ -627,7 +641,7 @@ def test_a_deadlock_report_names_queue_and_call(run: Run) -> None:
     with pytest.raises(Deadlock) as caught:
         run(main)
     assert "mq_timedreceive(3, 16)" in str(caught.value)
-    assert "/q" in str(caught.value)
+    assert NAME in str(caught.value)
 
 
 def test_a_queue_takes_no_o_async_and_refuses_o_direct(run: Run) -> None:

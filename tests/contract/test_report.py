@@ -20,6 +20,8 @@ from asyncipc.runtime.shown_call import shown_call
 
 Run = Callable[..., Any]
 
+pytestmark = pytest.mark.simulated("who could end a wait is known to the simulated kernel alone")
+
 CROWD = 2_000
 REPORT_SECONDS = 5.0
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,11 +15,33 @@ from asyncipc import Unsupported, posix
 from asyncipc.faces.attached_memory import AttachedMemory
 from asyncipc.kernel.memory.mapping import SIGSEGV
 from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.kernel.sysv.identifiers import IPC_RMID
+from asyncipc.native import libc
+from tests.contract.queues import is_now, known_as
 
 Run = Callable[..., Any]
 
-KEY = 0x7A11
+KEY = 0x7A110000 | os.getpid() & 0xFFFF
 MAKE = posix.IPC_CREAT | 0o600
+REAL = Path("/proc/sysvipc/shm")
+
+
+def own_segments() -> set[int]:
+    """The real kernel's that this interpreter has made."""
+    if not REAL.exists():
+        return set()
+    rows = [line.split() for line in REAL.read_text().splitlines()[1:]]
+    return {int(row[1]) for row in rows if int(row[4]) == os.getpid()}
+
+
+@pytest.fixture(autouse=True)
+def removed(machine: str) -> Iterator[None]:
+    """What a test makes on the real kernel would stay there; nothing of it may be attached."""
+    before = own_segments()
+    yield
+    for shmid in own_segments() - before:
+        libc.shmctl(shmid, IPC_RMID, None)
+    assert own_segments() == before
 
 
 def attached(shmid: int) -> int:
@@ -44,7 +68,7 @@ def test_two_processes_meet_at_a_key(run: Run) -> None:
         status = posix.shmctl(shmid, posix.IPC_STAT)
         assert status is not None
         assert (status.shm_segsz, status.shm_nattch, status.mode) == (100, 1, 0o600)
-        assert (status.shm_cpid, status.shm_lpid) == (2, 3)
+        assert (status.shm_cpid, status.shm_lpid) == (known_as(2), known_as(3))
 
     run(main)
 
@@ -172,16 +196,23 @@ def test_a_status_can_be_changed_and_set(run: Run) -> None:
 
 
 def test_times_are_the_machines(run: Run) -> None:
+    def times(shmid: int) -> tuple[int, ...]:
+        status = posix.shmctl(shmid, posix.IPC_STAT)
+        assert status is not None
+        return status.shm_ctime, status.shm_atime, status.shm_dtime
+
     async def main() -> None:
         await anyio.sleep(1)
         shmid = posix.shmget(posix.IPC_PRIVATE, 100, MAKE)
+        made, *never = times(shmid)
+        assert is_now(made)
+        assert never == [0, 0]
         await anyio.sleep(1)
         memory = posix.shmat(shmid)
+        assert is_now(times(shmid)[1])
         await anyio.sleep(1)
         posix.shmdt(memory)
-        status = posix.shmctl(shmid, posix.IPC_STAT)
-        assert status is not None
-        times = status.shm_ctime, status.shm_atime, status.shm_dtime
-        assert times == (1, 2, 3)
+        assert is_now(times(shmid)[2])
+        assert times(shmid)[0] == made
 
     run(main)

@@ -13,6 +13,10 @@ import asyncipc
 from asyncipc import posix
 from asyncipc.events import Failure, SystemCall
 from asyncipc.kernel.signals.disposition import SIGKILL
+from tests.contract.queues import KEY, is_now, nothing_stays, sleepers
+
+__all__ = ["nothing_stays"]
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 Run = Callable[..., Any]
 
@@ -36,7 +40,7 @@ def test_removal_wakes_every_sleeper_with_eidrm(run: Run) -> None:
         for _ in range(3):
             posix.fork(sleep)
         await anyio.sleep(1)
-        assert posix.semctl(semid, 0, posix.GETNCNT) == 3
+        assert sleepers("semop") == 3
         posix.semctl(semid, 0, posix.IPC_RMID)
         for _ in range(3):
             await posix.wait()
@@ -73,6 +77,7 @@ async def is_killed_asleep(semid: int) -> None:
     await posix.semop(semid, [(0, -1, posix.SEM_UNDO)])
 
 
+@pytest.mark.simulated("SEM_UNDO needs isolation='process'")
 @pytest.mark.parametrize("program", [returns, exits, is_killed, becomes_another, is_killed_asleep])
 def test_whatever_ends_a_process_its_unit_comes_back(run: Run, program: Any) -> None:
     async def main() -> None:
@@ -85,6 +90,7 @@ def test_whatever_ends_a_process_its_unit_comes_back(run: Run, program: Any) -> 
     run(main)
 
 
+@pytest.mark.simulated("SEM_UNDO needs isolation='process'")
 def test_a_waiter_gets_what_an_end_gives_back(run: Run) -> None:
     async def main() -> float:
         semid = new_set(1)
@@ -102,6 +108,7 @@ def test_a_waiter_gets_what_an_end_gives_back(run: Run) -> None:
     assert run(main) == 5
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_who_sets_a_value_sees_what_the_sleeper_makes_of_it(run: Run) -> None:
     async def main() -> None:
         semid = new_set(0, 5)
@@ -118,6 +125,7 @@ def test_who_sets_a_value_sees_what_the_sleeper_makes_of_it(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 @pytest.mark.parametrize(("flags", "left"), [(0, 0), (posix.SEM_UNDO, 1)])
 def test_a_sleeper_killed_just_after_has_acted(run: Run, flags: int, left: int) -> None:
     """As on Linux, measured: only SEM_UNDO takes it back."""
@@ -169,6 +177,7 @@ def test_what_is_wrong_from_the_start_is_a_call_that_failed(run: Run) -> None:
     ]
 
 
+@pytest.mark.simulated("a report of the deadlock")
 def test_a_process_that_holds_what_another_wants_is_named_by_the_deadlock(run: Run) -> None:
     async def main() -> None:
         semid = new_set(1, 1)
@@ -206,6 +215,7 @@ def test_both_at_once_cannot_deadlock(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("a sleeper is served within the call of another")
 def test_the_time_of_the_last_operation_is_that_of_a_sleeper_too(run: Run) -> None:
     async def main() -> list[int]:
         semid = new_set(1, 0)
@@ -234,17 +244,18 @@ def test_the_time_of_the_last_operation_is_that_of_a_sleeper_too(run: Run) -> No
 
 def test_what_semctl_tells_and_changes(run: Run) -> None:
     async def main() -> None:
-        semid = posix.semget(42, 2, posix.IPC_CREAT | 0o640)
+        semid = posix.semget(KEY, 2, posix.IPC_CREAT | 0o640)
         await anyio.sleep(1)
         status = posix.semctl(semid, 0, posix.IPC_STAT)
         assert not isinstance(status, int | list)
-        assert (status.key, status.sem_nsems, status.mode, status.sem_otime) == (42, 2, 0o640, 0)
+        assert (status.key, status.sem_nsems, status.mode, status.sem_otime) == (KEY, 2, 0o640, 0)
         await posix.semop(semid, [(0, 2)])
         assert posix.semctl(semid, 0, posix.IPC_SET, status._replace(mode=0o600, gid=5)) == 0
         changed = posix.semctl(semid, 0, posix.IPC_STAT)
         assert not isinstance(changed, int | list)
         assert (changed.mode, changed.gid, changed.cgid) == (0o600, 5, 0)
-        assert (changed.sem_otime, changed.sem_ctime) == (1, 1)
+        assert is_now(changed.sem_otime)
+        assert is_now(changed.sem_ctime)
         assert posix.semctl(semid, 1, posix.SETVAL, 7) == 0
         assert posix.semctl(semid, 0, posix.GETALL) == [2, 7]
         for command, wrong in ((posix.SETVAL, None), (posix.SETALL, 5), (posix.IPC_SET, 1)):

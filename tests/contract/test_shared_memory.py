@@ -346,6 +346,7 @@ def test_an_object_is_a_file_of_dev_shm_that_exec_closes(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("the uid of a task is the model's own, files ask for the interpreter's")
 def test_nobody_takes_anothers_name_away(run: Run) -> None:
     async def child() -> None:
         posix.setuid(1000)

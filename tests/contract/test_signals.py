@@ -287,6 +287,7 @@ def test_a_broken_pipe_runs_the_handler_and_a_blocked_one_stays_pending(run: Run
     run(main)
 
 
+@pytest.mark.simulated("SIGIO goes to processes of the operating system")
 def test_sigio_tells_the_owner_of_each_change(run: Run) -> None:
     async def main() -> None:
         log: list[Any] = []

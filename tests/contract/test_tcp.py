@@ -84,6 +84,7 @@ def test_stream_arrives_whole_and_in_order_through_bounded_buffers(run: Run, siz
     run(main)
 
 
+@pytest.mark.simulated("TCP's own timers on virtual time")
 def test_syn_that_met_a_full_backlog_is_repeated_after_a_second(run: Run) -> None:
     async def main() -> None:
         server = listener(backlog=0)
@@ -102,6 +103,7 @@ def test_syn_that_met_a_full_backlog_is_repeated_after_a_second(run: Run) -> Non
     run(main)
 
 
+@pytest.mark.simulated("TCP's own timers on virtual time")
 def test_connect_to_a_backlog_that_stays_full_times_out(run: Run) -> None:
     async def main() -> None:
         server = listener(backlog=0)
@@ -131,6 +133,7 @@ def test_connect_with_sndtimeo_is_in_progress_then_already(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("TCP's own timers on virtual time")
 def test_time_wait_is_over_after_a_minute(run: Run) -> None:
     async def main() -> None:
         server = listener()
@@ -208,12 +211,13 @@ def test_reset_wakes_every_reader_and_tells_one(run: Run) -> None:
 
 def test_restarted_server_needs_reuseaddr(run: Run) -> None:
     async def main() -> None:
-        address = ("127.0.0.1", 8080)
+        address = ("127.0.0.1", 0)
         for _ in range(3):
             server = posix.socket()
             posix.setsockopt(server, SOL_SOCKET, SO_REUSEADDR, 1)
             posix.bind(server, address)
             posix.listen(server)
+            address = posix.getsockname(server)  # type: ignore[assignment]
             made = await client(server)
             accepted, _ = await posix.accept(server)
             for fd in (accepted, made, server):
@@ -222,6 +226,7 @@ def test_restarted_server_needs_reuseaddr(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("a report of the deadlock")
 def test_accept_that_nobody_can_end_is_reported_with_its_socket(run: Run) -> None:
     async def main() -> None:
         await posix.accept(listener())
@@ -230,6 +235,7 @@ def test_accept_that_nobody_can_end_is_reported_with_its_socket(run: Run) -> Non
         run(main)
 
 
+@pytest.mark.simulated("a seed")
 def test_same_seed_gives_the_same_ports_and_order(run: Run) -> None:
     async def main() -> list[object]:
         server = listener()

@@ -25,6 +25,8 @@ from asyncipc.runtime.clock import SECOND, TimerHeap, nanoseconds
 
 Run = Callable[..., Any]
 
+pytestmark = pytest.mark.simulated("virtual time")
+
 
 def test_a_long_sleep_takes_no_time(run: Run) -> None:
     async def main() -> float:

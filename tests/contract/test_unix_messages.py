@@ -167,6 +167,7 @@ def test_an_urgent_byte_wakes_a_poller_for_it(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("credentials tell pids, which needs isolation='process'")
 def test_who_asks_for_credentials_can_be_answered(run: Run) -> None:
     async def main() -> None:
         inbox, asker = bound(SOCK_DGRAM), posix.socket(AF_UNIX, SOCK_DGRAM)

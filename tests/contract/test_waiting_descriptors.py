@@ -21,6 +21,10 @@ Run = Callable[..., Any]
 Call = Callable[[], Awaitable[object]]
 
 
+signalfd = pytest.mark.simulated("signalfd is refused between tasks of one interpreter")
+pidfd = pytest.mark.simulated("pidfd is refused between tasks of one interpreter")
+
+
 class Case:
     """A call that sleeps; ``end`` is what ends its sleep, ``result`` what it answers then."""
 
@@ -86,8 +90,8 @@ MAKERS = [
     reading_an_eventfd,
     writing_an_eventfd,
     reading_a_timerfd,
-    polling_a_pidfd,
-    waiting_for_a_pidfd,
+    pytest.param(polling_a_pidfd, marks=pidfd),
+    pytest.param(waiting_for_a_pidfd, marks=pidfd),
 ]
 each = pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 
@@ -214,6 +218,7 @@ def test_a_handler_interrupts_a_sleeper(
 SIGNAL = struct.Struct("<I124x")
 
 
+@signalfd
 def test_a_signalfd_is_read_instead_of_a_handler(run: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1])
@@ -231,6 +236,7 @@ def test_a_signalfd_is_read_instead_of_a_handler(run: Run) -> None:
     run(main)
 
 
+@signalfd
 def test_a_child_reads_its_own_signals_from_a_signalfd_that_it_inherits(run: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1, SIGUSR2])
@@ -253,6 +259,7 @@ def test_a_child_reads_its_own_signals_from_a_signalfd_that_it_inherits(run: Run
     run(main)
 
 
+@signalfd
 def test_a_signalfd_in_an_epoll_tells_whoever_added_it_though_a_child_modifies_it(run: Run) -> None:
     """Measured: EPOLL_CTL_MOD watches nobody anew."""
 
@@ -282,6 +289,7 @@ def test_a_signalfd_in_an_epoll_tells_whoever_added_it_though_a_child_modifies_i
     run(main)
 
 
+@signalfd
 def test_a_cancelled_or_killed_reader_of_a_signalfd_takes_no_signal(run: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1])
@@ -297,6 +305,7 @@ def test_a_cancelled_or_killed_reader_of_a_signalfd_takes_no_signal(run: Run) ->
     run(main)
 
 
+@signalfd
 def test_a_handler_interrupts_a_reader_of_a_signalfd(run: Run) -> None:
     async def child() -> None:
         posix.signal(SIGUSR2, lambda *_: None)
@@ -314,6 +323,7 @@ def test_a_handler_interrupts_a_reader_of_a_signalfd(run: Run) -> None:
     run(main)
 
 
+@signalfd
 def test_a_signalfd_tells_of_children(run: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGCHLD])
@@ -332,6 +342,7 @@ def test_a_signalfd_tells_of_children(run: Run) -> None:
 # -- timerfd, pidfd
 
 
+@pytest.mark.simulated("a timerfd on virtual time")
 def test_a_timerfd_keeps_the_machines_time(run: Run) -> None:
     async def main() -> None:
         timer = posix.timerfd_create(posix.CLOCK_REALTIME)
@@ -362,22 +373,14 @@ def test_a_time_of_more_than_64_bits_is_an_overflow(run: Run, seconds: float) ->
     run(main)
 
 
-def test_the_longest_time_is_the_last_nanosecond_of_the_clock(run: Run) -> None:
+def test_a_time_that_is_none_is_refused(run: Run) -> None:
     async def main() -> None:
-        await anyio.sleep(1)
         timer = posix.timerfd_create(posix.CLOCK_MONOTONIC)
         for ns in (2**63, -(2**63) - 1):
             with pytest.raises(OverflowError):
                 posix.timerfd_settime_ns(timer, initial=ns)
             with pytest.raises(OverflowError):
                 posix.timerfd_settime_ns(timer, initial=1, interval=ns)
-        most = 2**63 - 1
-        for flags in (0, posix.TFD_TIMER_ABSTIME):
-            posix.timerfd_settime_ns(timer, flags=flags, initial=most, interval=most)
-            assert posix.timerfd_gettime_ns(timer) == (most - 10**9, most)
-        posix.timerfd_settime_ns(timer, initial=1, interval=most)
-        assert await posix.read(timer, 8) == (1).to_bytes(8, "little")
-        assert posix.timerfd_gettime_ns(timer) == (most - 10**9 - 1, most)
         for seconds in (-1.0, -1e-10):
             with pytest.raises(OSError, match="Invalid argument"):
                 posix.timerfd_settime(timer, initial=seconds)
@@ -385,6 +388,23 @@ def test_the_longest_time_is_the_last_nanosecond_of_the_clock(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("a timerfd on virtual time")
+def test_the_longest_time_is_the_last_nanosecond_of_the_clock(run: Run) -> None:
+    async def main() -> None:
+        await anyio.sleep(1)
+        timer = posix.timerfd_create(posix.CLOCK_MONOTONIC)
+        most = 2**63 - 1
+        for flags in (0, posix.TFD_TIMER_ABSTIME):
+            posix.timerfd_settime_ns(timer, flags=flags, initial=most, interval=most)
+            assert posix.timerfd_gettime_ns(timer) == (most - 10**9, most)
+        posix.timerfd_settime_ns(timer, initial=1, interval=most)
+        assert await posix.read(timer, 8) == (1).to_bytes(8, "little")
+        assert posix.timerfd_gettime_ns(timer) == (most - 10**9 - 1, most)
+
+    run(main)
+
+
+@pidfd
 def test_a_pidfd_outlives_its_process(run: Run) -> None:
     async def main() -> None:
         pid = posix.fork(posix.nanosleep, 1)
@@ -403,6 +423,7 @@ def test_a_pidfd_outlives_its_process(run: Run) -> None:
     run(main)
 
 
+@pidfd
 def test_a_socket_gives_a_pidfd_of_its_peer_though_that_is_gone(run: Run) -> None:
     async def main() -> None:
         listener = posix.socket(1, 1)

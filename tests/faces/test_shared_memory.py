@@ -122,6 +122,7 @@ def test_what_was_made_in_one_machine_is_none_of_another(run: Run) -> None:
 
     async def first() -> None:
         kept.append(SharedMemory("x", True, 10))
+        kept[0].unlink()
 
     async def second() -> None:
         SharedMemory("x", True, 10)
@@ -142,6 +143,7 @@ def test_a_close_spares_a_number_that_was_given_to_another_file(run: Run) -> Non
     run(main)
 
 
+@pytest.mark.simulated("seeds")
 def test_names_are_thrown_by_the_seed(run: Run) -> None:
     async def main() -> list[str]:
         return [SharedMemory(create=True, size=1).name for _ in range(3)]

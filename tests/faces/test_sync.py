@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from signal import SIGUSR1, SIGUSR2
@@ -23,12 +24,14 @@ Run = Callable[..., Any]
 
 
 def test_a_named_semaphore_lets_one_in_at_a_time(run: Run) -> None:
+    turnstile = f"turnstile-{os.getpid()}"  # on the real kernel it is everybody's
+
     async def main() -> list[str]:
         seen: list[str] = []
-        open_semaphore("turnstile", 1, exclusive=True)
+        open_semaphore(turnstile, 1, exclusive=True)
 
         async def enter(name: str) -> None:
-            async with open_semaphore("turnstile") as semaphore:
+            async with open_semaphore(turnstile) as semaphore:
                 assert semaphore.value == 0
                 seen.append(f"{name} in")
                 await anyio.sleep(1)
@@ -38,9 +41,9 @@ def test_a_named_semaphore_lets_one_in_at_a_time(run: Run) -> None:
             posix.fork(enter, name)
         for _ in range(2):
             await posix.wait()
-        unlink_semaphore("turnstile")
+        unlink_semaphore(turnstile)
         with pytest.raises(FileNotFoundError):
-            open_semaphore("turnstile")
+            open_semaphore(turnstile)
         return seen
 
     seen = run(main)
@@ -378,8 +381,9 @@ def test_posix_handles_say_what_they_are_and_end(run: Run) -> None:
         posix.sem_destroy(sem)
         with pytest.raises(OSError, match="Invalid"):
             posix.sem_post(sem)
-        named = posix.sem_open("/x", posix.O_CREAT, 0o600, 2)
-        posix.sem_unlink("/x")
+        name = f"/x-{os.getpid()}"
+        named = posix.sem_open(name, posix.O_CREAT, 0o600, 2)
+        posix.sem_unlink(name)
         assert posix.sem_getvalue(named) == 2
         posix.sem_close(named)
         assert repr(named) == "<posix.Semaphore closed>"

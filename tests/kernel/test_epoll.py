@@ -7,9 +7,6 @@ from asyncipc.kernel.anonymous.epoll import (
     EPOLL_CTL_DEL,
     EPOLL_CTL_MOD,
     EpollFile,
-    EpollWait,
-    Report,
-    control,
 )
 from asyncipc.kernel.anonymous.eventfd import EventFile
 from asyncipc.kernel.anonymous.interest import (
@@ -19,6 +16,7 @@ from asyncipc.kernel.anonymous.interest import (
     EPOLLWAKEUP,
 )
 from asyncipc.kernel.console import Console
+from asyncipc.kernel.epoll_wait import EpollWait, Report
 from asyncipc.kernel.files.pipe import new_pipe
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.openfile import OpenFile
@@ -219,15 +217,15 @@ def test_wrong_entries_fail_as_linux_says(bench: Bench) -> None:
     assert failure(epoll.control, 9, 3, event, IN, 3) == "EINVAL"
     bench.add(3, event)
     assert failure(epoll.control, EPOLL_CTL_ADD, 3, event, IN, 3) == "EEXIST"
-    assert failure(control, epoll, EPOLL_CTL_ADD, 3, epoll, IN, 3) == "EINVAL"
-    assert failure(control, event, EPOLL_CTL_ADD, 3, event, IN, 3) == "EINVAL"
+    assert failure(epoll.control, EPOLL_CTL_ADD, 3, epoll, IN, 3) == "EINVAL"
+    assert failure(event.control, EPOLL_CTL_ADD, 3, event, IN, 3) == "EINVAL"
     assert failure(EpollFile, bench.kernel, 1) == "EINVAL"
 
 
 def test_what_is_always_ready_is_refused_before_anything_else(bench: Bench) -> None:
     always = Console(bench.kernel, lambda _: None)
-    assert failure(control, bench.epoll, EPOLL_CTL_ADD, 3, always, IN, 3) == "EPERM"
-    assert failure(control, bench.event(), EPOLL_CTL_ADD, 3, always, IN, 3) == "EPERM"
+    assert failure(bench.epoll.control, EPOLL_CTL_ADD, 3, always, IN, 3) == "EPERM"
+    assert failure(bench.event().control, EPOLL_CTL_ADD, 3, always, IN, 3) == "EPERM"
 
 
 def test_an_exclusive_entry_is_for_few_events_and_never_modified(bench: Bench) -> None:

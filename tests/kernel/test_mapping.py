@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asyncipc.errors import Unsupported
 from asyncipc.kernel.console import Console
-from asyncipc.kernel.files.regular import RegularFile
+from asyncipc.kernel.files.regular import F_SEAL_EXEC, RegularFile
 from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.memory.address_space import mapping_at, space_of
 from asyncipc.kernel.memory.contents import PAGE
@@ -27,12 +27,9 @@ from asyncipc.kernel.memory.mapping import (
     MemoryFault,
 )
 from asyncipc.kernel.memory.memfd import (
-    F_SEAL_EXEC,
     MFD_ALLOW_SEALING,
     MFD_EXEC,
     MFD_NOEXEC_SEAL,
-    add_seals,
-    get_seals,
     memfd_create,
 )
 from asyncipc.kernel.memory.mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED
@@ -399,23 +396,23 @@ def test_a_private_mapping_that_is_viewed_has_all_its_pages(machine: Machine) ->
 
 def test_a_file_is_sealed_against_sealing_unless_it_was_asked_for(machine: Machine) -> None:
     plain = memfd_create(machine.kernel, machine.process, b"x", 0)
-    assert get_seals(plain) == SEAL
-    assert failure(add_seals, plain, SHRINK) == "EPERM"
-    assert get_seals(machine.file) == 0
+    assert plain.get_seals() == SEAL
+    assert failure(plain.add_seals, SHRINK) == "EPERM"
+    assert machine.file.get_seals() == 0
 
 
 def test_seals_stay_and_refuse_what_they_say(machine: Machine) -> None:
     file = machine.file
-    add_seals(file, SHRINK)
-    add_seals(file, GROW)
-    assert get_seals(file) == SHRINK | GROW
+    file.add_seals(SHRINK)
+    file.add_seals(GROW)
+    assert file.get_seals() == SHRINK | GROW
     assert failure(file.truncate, PAGE) == "EPERM"
     assert failure(file.truncate, 3 * PAGE) == "EPERM"
     assert failure(file.write_at, b"x", 2 * PAGE) == "EPERM"
     assert file.write_at(b"x", 0) == 1
-    add_seals(file, WRITE | SEAL)
+    file.add_seals(WRITE | SEAL)
     assert failure(file.write_at, b"x", 0) == "EPERM"
-    assert failure(add_seals, file, FUTURE_WRITE) == "EPERM"
+    assert failure(file.add_seals, FUTURE_WRITE) == "EPERM"
 
 
 @pytest.mark.parametrize(
@@ -430,40 +427,40 @@ def test_writing_is_not_sealed_under_a_mapping_that_may_write(
     machine: Machine, flags: int, protection: int, error: str
 ) -> None:
     machine.map(10, flags, protection)
-    assert failure(add_seals, machine.file, WRITE) == error
-    assert get_seals(machine.file) == (0 if error == "EBUSY" else WRITE)
+    assert failure(machine.file.add_seals, WRITE) == error
+    assert machine.file.get_seals() == (0 if error == "EBUSY" else WRITE)
 
 
 @pytest.mark.parametrize("seal", [WRITE, FUTURE_WRITE])
 def test_what_is_sealed_against_writing_is_mapped_to_read(machine: Machine, seal: int) -> None:
-    add_seals(machine.file, seal)
+    machine.file.add_seals(seal)
     assert failure(machine.map, 10) == "EPERM"
     machine.map(10, protection=PROT_READ)
     machine.map(10, MAP_PRIVATE)
-    assert failure(add_seals, machine.file, WRITE) == "no error"
+    assert failure(machine.file.add_seals, WRITE) == "no error"
 
 
 def test_future_write_leaves_the_mappings_of_before(machine: Machine) -> None:
     mapping = machine.map()
-    add_seals(machine.file, FUTURE_WRITE)
+    machine.file.add_seals(FUTURE_WRITE)
     mapping.store(0, b"still")
     assert machine.file.read_at(5, 0) == b"still"
     assert failure(machine.file.write_at, b"x", 0) == "EPERM"
-    assert failure(add_seals, machine.file, WRITE) == "EBUSY"
+    assert failure(machine.file.add_seals, WRITE) == "EBUSY"
 
 
 def test_who_may_not_write_may_not_seal(machine: Machine) -> None:
-    assert failure(add_seals, machine.reopened(os.O_RDONLY), SHRINK) == "EPERM"
-    assert failure(add_seals, machine.reopened(os.O_ACCMODE), SHRINK) == "EPERM"
-    assert failure(add_seals, machine.file, 64) == "EINVAL"
+    assert failure(machine.reopened(os.O_RDONLY).add_seals, SHRINK) == "EPERM"
+    assert failure(machine.reopened(os.O_ACCMODE).add_seals, SHRINK) == "EPERM"
+    assert failure(machine.file.add_seals, 64) == "EINVAL"
     r, w = machine.kernel.pipe(0)
-    assert failure(add_seals, w, SHRINK) == "EINVAL"
-    assert failure(get_seals, r) == "EINVAL"
+    assert failure(w.add_seals, SHRINK) == "EINVAL"
+    assert failure(r.get_seals) == "EINVAL"
 
 
 def test_sealing_execution_of_an_executable_seals_it_whole(machine: Machine) -> None:
-    add_seals(machine.file, F_SEAL_EXEC)
-    assert get_seals(machine.file) == SHRINK | GROW | WRITE | FUTURE_WRITE | F_SEAL_EXEC
+    machine.file.add_seals(F_SEAL_EXEC)
+    assert machine.file.get_seals() == SHRINK | GROW | WRITE | FUTURE_WRITE | F_SEAL_EXEC
 
 
 @pytest.mark.parametrize(
@@ -473,7 +470,7 @@ def test_sealing_execution_of_an_executable_seals_it_whole(machine: Machine) -> 
 def test_a_memfd_is_a_file_without_a_name(flags: int, mode: int, seals: int) -> None:
     file = Machine(flags).file
     status = file.status()
-    assert (status.mode, status.links, get_seals(file)) == (mode, 0, seals)
+    assert (status.mode, status.links, file.get_seals()) == (mode, 0, seals)
     assert file.describe() == "/memfd:m (deleted)"
 
 

@@ -121,7 +121,7 @@ def test_who_has_no_time_left_still_acts_if_it_can(machine: Machine) -> None:
     assert SendMessage(q, machine.process, b"x", 0, expired=True)() is None
     assert failure(SendMessage(q, machine.process, b"y", 0, expired=True)) == "ETIMEDOUT"
     assert ReceiveMessage(q, 16, expired=True)() == (b"x", 0)
-    q.set_flags(O_NONBLOCK)
+    q.set_queue_flags(O_NONBLOCK)
     assert refused(ReceiveMessage(q, 16, expired=True)), "EAGAIN comes first"
 
 
@@ -284,7 +284,7 @@ def test_pollers_are_told_of_what_enters_and_leaves_and_not_of_what_is_handed_ov
 
 def test_a_message_into_an_empty_queue_notifies_once(machine: Machine) -> None:
     q, sender = machine.open(), machine.new_process()
-    q.notify(machine.process, SignalEvent(SIGUSR1, 77))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1, 77))
     SendMessage(q, sender, b"x", 0)()
     info = machine.process.pending.take(-1)
     assert info is not None
@@ -299,14 +299,14 @@ def test_nothing_is_notified_when_somebody_sleeps_or_the_queue_is_not_empty(
     machine: Machine,
 ) -> None:
     q = machine.open(maxmsg=2)
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.receive(q)
     machine.send(q, b"handed over")
     assert not pending(machine.process)
     machine.send(q, b"first")
     assert pending(machine.process)
     machine.process.pending.take(-1)
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.send(q, b"second")
     assert not pending(machine.process)
 
@@ -317,7 +317,7 @@ def test_a_sleeping_senders_message_that_slides_into_an_emptied_queue_notifies_n
     q = machine.open(maxmsg=1)
     machine.send(q, b"1")
     machine.send(q, b"2")
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     assert machine.receive(q).result == (b"1", 0)
     assert not pending(machine.process)
     machine.receive(q)
@@ -338,7 +338,7 @@ def test_a_sender_that_came_late_into_an_emptied_queue_tells_as_any_other(prompt
     machine.receive(q)
     refusal.line.join(sender)
     q.queue.changes.watch(poller)
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     assert sender.attempt()
     assert poller.wakes == 1
     assert pending(machine.process)
@@ -353,7 +353,7 @@ def test_a_message_that_comes_in_for_another_notifies_nobody_and_tells_no_poller
     q.queue.changes.watch(poller)
     machine.send(q, b"1")
     sender = machine.send(q, b"2")
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.receive(q)
     assert sender.asleep is False or sender.attempt()
     assert not pending(machine.process)
@@ -362,20 +362,20 @@ def test_a_message_that_comes_in_for_another_notifies_nobody_and_tells_no_poller
 
 def test_one_process_may_be_registered_and_only_it_unregisters(machine: Machine) -> None:
     q, other = machine.open(), machine.new_process()
-    q.notify(machine.process, SignalEvent(0, 0, SIGEV_NONE))
+    q.notify_process(machine.process, SignalEvent(0, 0, SIGEV_NONE))
     for process in (machine.process, other):
-        assert failure(q.notify, process, SignalEvent(SIGUSR1)) == "EBUSY"
-    q.notify(other, None)
-    assert failure(q.notify, other, SignalEvent(SIGUSR1)) == "EBUSY"
-    q.notify(machine.process, None)
-    q.notify(other, SignalEvent(SIGUSR1))
+        assert failure(q.notify_process, process, SignalEvent(SIGUSR1)) == "EBUSY"
+    q.notify_process(other, None)
+    assert failure(q.notify_process, other, SignalEvent(SIGUSR1)) == "EBUSY"
+    q.notify_process(machine.process, None)
+    q.notify_process(other, SignalEvent(SIGUSR1))
 
 
 def test_a_registration_without_signal_is_used_up_as_well(machine: Machine) -> None:
     q = machine.open()
-    q.notify(machine.process, SignalEvent(0, 0, SIGEV_NONE))
+    q.notify_process(machine.process, SignalEvent(0, 0, SIGEV_NONE))
     machine.send(q, b"x")
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     assert not pending(machine.process)
 
 
@@ -385,13 +385,13 @@ def test_closing_any_descriptor_of_the_queue_unregisters_and_so_does_the_end(
     q, child = machine.open(), machine.kernel.fork(machine.process, "child")
     other = machine.open(flags=O_RDONLY)
     unrelated = machine.open(b"/other")
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.process.table.close(machine.fd_of(unrelated))
     child.table.close(machine.fd_of(q, child))
     assert q.queue.registration is not None
     machine.process.table.close(machine.fd_of(other))
     assert q.queue.registration is None
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.kernel.end(machine.process, 0)
     assert q.queue.registration is None
 
@@ -399,7 +399,7 @@ def test_closing_any_descriptor_of_the_queue_unregisters_and_so_does_the_end(
 def test_the_next_program_of_a_process_is_not_told(machine: Machine) -> None:
     q = machine.open()
     machine.process.table[machine.fd_of(q)].cloexec = False
-    q.notify(machine.process, SignalEvent(SIGUSR1))
+    q.notify_process(machine.process, SignalEvent(SIGUSR1))
     machine.kernel.execute(machine.process, "next")
     machine.process.set_action(SIGUSR1, Action(lambda *_: None))
     assert q.queue.registration is not None
@@ -411,10 +411,10 @@ def test_the_next_program_of_a_process_is_not_told(machine: Machine) -> None:
 def test_what_is_no_way_to_notify(machine: Machine) -> None:
     q = machine.open()
     for event in (SignalEvent(65), SignalEvent(-1), SignalEvent(SIGUSR1, 0, 7)):
-        assert failure(q.notify, machine.process, event) == "EINVAL"
+        assert failure(q.notify_process, machine.process, event) == "EINVAL"
     with pytest.raises(Unsupported, match="SIGEV_THREAD"):
-        q.notify(machine.process, SignalEvent(SIGUSR1, 0, SIGEV_THREAD))
-    q.notify(machine.process, SignalEvent(0))
+        q.notify_process(machine.process, SignalEvent(SIGUSR1, 0, SIGEV_THREAD))
+    q.notify_process(machine.process, SignalEvent(0))
     machine.send(q, b"x")
     assert not pending(machine.process), "signal 0 is none"
 
@@ -430,11 +430,11 @@ def test_reading_it_tells_its_status_from_the_offset_on(machine: Machine) -> Non
     assert q.read(500) == text[5:]
     assert q.read(500) == b""
     assert q.seek(0, 0) == 0
-    q.notify(machine.process, SignalEvent(12))
+    q.notify_process(machine.process, SignalEvent(12))
     pid = b"%-6d" % machine.process.pid
     assert q.read(500) == text.replace(b"SIGNO:0 ", b"SIGNO:12").replace(b"0     \n", pid + b"\n")
-    q.notify(machine.process, None)
-    q.notify(machine.process, SignalEvent(12, 0, SIGEV_NONE))
+    q.notify_process(machine.process, None)
+    q.notify_process(machine.process, SignalEvent(12, 0, SIGEV_NONE))
     assert q.read_at(26, 0) == b"QSIZE:5          NOTIFY:1 "
     assert q.seek(0, 2) == 80
     for offset, whence in ((-1, 0), (0, 9)):
@@ -463,10 +463,10 @@ def test_it_is_a_file_of_80_bytes_until_it_is_truncated(machine: Machine) -> Non
 
 def test_o_nonblock_belongs_to_the_open_file(machine: Machine) -> None:
     q, p = machine.open(), machine.open(flags=O_RDWR | O_NONBLOCK)
-    assert (q.attributes(), p.attributes()) == ((0, 3, 16, 0), (O_NONBLOCK, 3, 16, 0))
-    assert q.set_flags(O_NONBLOCK) == (0, 3, 16, 0)
-    assert q.set_flags(0) == (O_NONBLOCK, 3, 16, 0)
-    assert failure(q.set_flags, 0o2000) == "EINVAL"
+    assert (q.queue_attributes(), p.queue_attributes()) == ((0, 3, 16, 0), (O_NONBLOCK, 3, 16, 0))
+    assert q.set_queue_flags(O_NONBLOCK) == (0, 3, 16, 0)
+    assert q.set_queue_flags(0) == (O_NONBLOCK, 3, 16, 0)
+    assert failure(q.set_queue_flags, 0o2000) == "EINVAL"
 
 
 # -- names and limits
@@ -510,7 +510,10 @@ def test_attributes_have_limits_that_count_when_it_is_made(
 ) -> None:
     assert failure(machine.open, b"/new", O_CREAT, maxmsg, msgsize) == error
     machine.open(b"/there")
-    assert machine.open(b"/there", O_CREAT | O_RDWR, maxmsg, msgsize).attributes()[1:3] == (3, 16)
+    assert machine.open(b"/there", O_CREAT | O_RDWR, maxmsg, msgsize).queue_attributes()[1:3] == (
+        3,
+        16,
+    )
 
 
 def test_o_creat_and_o_excl(machine: Machine) -> None:

@@ -4,5 +4,6 @@
 the project must pass) are data; ``more.json``, ``storage.json``, ``tcp.json``
 and the ``random.json`` ones have the same format and hold further measurements.  Read
 ``oplang`` first, then ``task``, ``machine`` and ``replay``; the ``*_ops``
-modules are one function per operation.
+modules are one function per operation.  ``real`` does the same on the kernel
+that is there, so that the two can be held against each other.
 """

@@ -42,6 +42,8 @@ class BadCase(Exception):
 class Case:
     id: str
     steps: tuple[tuple[str, Written], ...]
+    needs: tuple[str, ...] = ()
+    """What a real machine must have to run it; the simulated one has it all."""
 
 
 def outcomes(case: Case, backend: BackendName = "trio") -> list[Written]:
@@ -171,6 +173,22 @@ class Conductor:
         task.order = None
         self._names.bind(order.names, order.outcome)
         return order.outcome
+
+    def under_way(self) -> dict[str, bool]:
+        """The tasks that were ordered to do something, and whether they have done it."""
+        return {
+            name: task.order.finished.is_set() for name, task in self._tasks.items() if task.order
+        }
+
+    def idle(self) -> list[str]:
+        """The tasks that can be ordered to do something."""
+        return [name for name, task in self._tasks.items() if not task.order and not task.over]
+
+    def knows(self, name: str) -> bool:
+        """Does a variable (``x``) or a process (``%X``) of this name exist?"""
+        if name.startswith("%"):
+            return name[1:] in self._names.pids.values()
+        return name in self._names.variables
 
     def _task(self, name: str) -> Task:
         if name not in self._tasks:

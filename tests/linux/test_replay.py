@@ -124,7 +124,7 @@ def test_scope_is_read_from_the_folder_of_the_file(
     assert main([file, "--scope", "vegetables"]) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--machine", "native"], ["--scope", "none"], ["zzz"]])
+@pytest.mark.parametrize("arguments", [["--machine", "else"], ["--scope", "none"], ["zzz"]])
 def test_what_cannot_be_replayed_is_refused_in_words(
     arguments: list[str], write_cases: WriteCases, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from typing import Concatenate, Final, ParamSpec, SupportsIndex, TypeVar, overlo
 
 from asyncipc.faces.memory_fault import die, fault
 from asyncipc.kernel.memory.address_space import mapping_at
-from asyncipc.kernel.memory.contents import Contents
+from asyncipc.kernel.memory.contents import Octets
 from asyncipc.kernel.memory.mapping import Mapping, MemoryFault
 from asyncipc.runtime.backend import Backend
 from asyncipc.runtime.process import current
@@ -56,7 +56,7 @@ class AddressRange:
             raise ValueError(CLOSED)
         return mapping
 
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
+    def place(self, offset: int, size: int = 1) -> tuple[Octets, int]:
         """The contents that ``size`` octets at ``offset`` are part of, and where in them.
 
         To every process that shares the memory the same.  EFAULT beyond it.

@@ -10,7 +10,7 @@ from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.sockets.address import Address
-from asyncipc.kernel.sockets.ancillary import SCM_RIGHTS, ControlItem, Outgoing, outgoing
+from asyncipc.kernel.sockets.ancillary import SCM_RIGHTS, ControlItem, Outgoing
 from asyncipc.kernel.sockets.options import SOL_SOCKET
 from asyncipc.kernel.waitqueue import WouldBlock
 
@@ -43,7 +43,7 @@ class Sending:
         """Look the descriptors up, and hold them.  Twice is once."""
         items, self._items = self._items, ()
         if items:
-            self._control = outgoing(socket_of(self._file), self._process, items)
+            self._control = socket_of(self._file).outgoing(self._process, items)
 
     def __call__(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
         self.begin()

@@ -6,7 +6,7 @@ import errno
 
 from asyncipc.errors import fail
 from asyncipc.faces.address_range import AddressRange
-from asyncipc.kernel.memory.contents import Contents
+from asyncipc.kernel.memory.contents import Octets
 from asyncipc.kernel.memory.mapping import SEGV_MAPERR, SIGSEGV, Mapping, MemoryFault
 
 
@@ -21,7 +21,7 @@ class AttachedMemory(AddressRange):
             raise MemoryFault(SIGSEGV, SEGV_MAPERR)
         return mapping
 
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
+    def place(self, offset: int, size: int = 1) -> tuple[Octets, int]:
         if self.here() is None:
             fail(errno.EFAULT)
         return super().place(offset, size)

@@ -24,9 +24,8 @@ from anyio.abc import ByteReceiveStream, ByteSendStream
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import O_CLOEXEC, OpenFile
-from asyncipc.kernel.readiness import OUT, UNASKED
+from asyncipc.kernel.readiness import OUT
 from asyncipc.kernel.transfer import LongWrite
-from asyncipc.kernel.waitqueue import Watch, WouldBlock
 from asyncipc.runtime.process import CURRENT, Body, current
 from asyncipc.runtime.syscall import CLOSED, ClosedMeanwhile, call, checkpoint, syscall
 
@@ -238,16 +237,11 @@ async def wait_writable(channel: SendingHalf) -> None:
     closed, be it meanwhile.
     """
     channel.check_open()
-    file = channel.file
-    queues = file.queues(OUT)
-    refusal = WouldBlock(Watch(queues), file, OUT)
-
-    def ready() -> int | WouldBlock:
-        return file.poll() & (OUT | UNASKED) or refusal
-
+    body = channel._owner
+    poll = body.machine.poll(body.process, [(channel.fd, OUT)])
     while True:
         try:
-            await syscall("poll", channel, ready)
+            await syscall("poll", channel, poll.__call__)  # the channel itself holds the file
         except InterruptedError:
             channel.check_open()
             continue

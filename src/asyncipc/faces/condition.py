@@ -9,9 +9,9 @@ import anyio
 
 from asyncipc.faces.mutex import Mutex, is_owner_dead, own_task
 from asyncipc.faces.words import Mapped, word_in
-from asyncipc.kernel.sync.condition import CONDITION_SIZE, ConditionWait
-from asyncipc.kernel.sync.condition import Condition as KernelCondition
+from asyncipc.kernel.sync.condition import CONDITION_SIZE
 from asyncipc.runtime.process import current
+from asyncipc.runtime.sync import ConditionWaiting
 from asyncipc.runtime.syscall import call, syscall
 
 
@@ -27,8 +27,7 @@ class Condition:
 
     def __init__(self, memory: Mapped, offset: int = 0, *, mutex: Mutex) -> None:
         word = word_in(memory, offset, CONDITION_SIZE)
-        futexes = current().machine.futexes
-        self.kernel = KernelCondition(futexes, word, f"condition at {offset:#x}")
+        self.kernel = current().machine.sync.condition(word, f"condition at {offset:#x}")
         self.mutex = mutex
 
     @classmethod
@@ -58,7 +57,7 @@ class Condition:
         call("pthread_cond_broadcast", lambda _: self.kernel.broadcast(), self.kernel.name)
 
 
-async def wait_and_lock(name: str, wait: ConditionWait, until_ns: int | None = None) -> None:
+async def wait_and_lock(name: str, wait: ConditionWaiting, until_ns: int | None = None) -> None:
     """Make the call ``wait``, and see to it that the mutex is locked again, whatever comes."""
     try:
         try:
@@ -77,7 +76,7 @@ async def wait_and_lock(name: str, wait: ConditionWait, until_ns: int | None = N
         raise
 
 
-async def _lock_again(name: str, wait: ConditionWait) -> None:
+async def _lock_again(name: str, wait: ConditionWaiting) -> None:
     """Nothing cancels it."""
     if not wait.unlocked:
         return

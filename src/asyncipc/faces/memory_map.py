@@ -146,11 +146,11 @@ class MemoryMap(AddressRange):
         return self._length if mapping.backing is None else mapping.contents.size
 
     def flush(self, offset: int = 0, size: int | None = None) -> None:
-        """msync(2): everybody sees everything at once, so nothing is left to do.
+        """msync(2).  Everybody sees everything at once: it is for files that last.
 
         ValueError outside of the map, EINVAL for an offset within a page.
         """
-        self.mapping()
+        mapping = self.mapping()
         size = self._length - offset if size is None else size
         if offset < 0 or size < 0 or offset + size > self._length:
             raise ValueError("flush values out of range")
@@ -158,8 +158,9 @@ class MemoryMap(AddressRange):
         def synchronize(address: int, size: int) -> None:
             if address % PAGE:
                 fail(errno.EINVAL)
+            mapping.synchronize(offset, size)
 
-        if self.mapping().protection & PROT_WRITE:
+        if mapping.protection & PROT_WRITE:
             call("msync", synchronize, self.address + offset, size)
 
     def resize(self, size: int) -> NoReturn:

@@ -12,7 +12,6 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from asyncipc.faces.channels import Channel
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.mqueue.calls import ReceiveMessage, SendMessage, demand_queue
 from asyncipc.kernel.mqueue.names import O_CREAT, O_EXCL
 from asyncipc.kernel.mqueue.queue import MAXMSG_DEFAULT, MSGSIZE_DEFAULT, QueueAttributes
 from asyncipc.kernel.openfile import O_RDONLY, O_RDWR, O_WRONLY
@@ -41,7 +40,7 @@ class MessageQueueChannel(Channel, ObjectReceiveStream[bytes], ObjectSendStream[
         data: Buffer = item if type(item) is bytes else memoryview(item).cast("B")
         while True:
             self.check_open()
-            message = SendMessage(self.file, current().process, data, priority)
+            message = self.file.send_message(current().process, data, priority)
             try:
                 await syscall("mq_timedsend", self, message)
             except InterruptedError:  # PEP 475
@@ -63,9 +62,9 @@ class MessageQueueChannel(Channel, ObjectReceiveStream[bytes], ObjectSendStream[
         """``receive``: (message, its priority)."""
         while True:
             self.check_open()
-            size = demand_queue(self.file).attributes().mq_msgsize
+            size = self.file.queue_attributes().mq_msgsize
             try:
-                return await syscall("mq_timedreceive", self, ReceiveMessage(self.file, size))
+                return await syscall("mq_timedreceive", self, self.file.receive_message(size))
             except InterruptedError:
                 continue
             except (OSError, ClosedMeanwhile) as error:
@@ -82,7 +81,7 @@ class MessageQueueChannel(Channel, ObjectReceiveStream[bytes], ObjectSendStream[
     def attributes(self) -> QueueAttributes:
         """mq_getattr(3): the bounds, and how many messages wait."""
         self.check_open()
-        return call("mq_getattr", lambda: demand_queue(self.file).attributes())
+        return call("mq_getattr", self.file.queue_attributes)
 
 
 def open_message_queue(

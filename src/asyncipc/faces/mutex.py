@@ -13,7 +13,6 @@ import anyio
 from asyncipc.faces.calls import release
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.mutex import MUTEX_SIZE, PTHREAD_MUTEX_ERRORCHECK
-from asyncipc.kernel.sync.mutex import Mutex as KernelMutex
 from asyncipc.kernel.sync.ownership import Owner
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
@@ -46,7 +45,7 @@ class Mutex:
 
     def __init__(self, memory: Mapped, offset: int = 0) -> None:
         word = word_in(memory, offset, MUTEX_SIZE)
-        self.kernel = KernelMutex(current().machine.futexes, word, f"mutex at {offset:#x}")
+        self.kernel = current().machine.sync.mutex(word, f"mutex at {offset:#x}")
 
     @classmethod
     def create(cls, memory: Mapped, offset: int = 0, *, robust: bool = True) -> Mutex:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel
 from asyncipc.faces.datagram_sockets import (
@@ -16,9 +16,7 @@ from asyncipc.faces.listeners import ListenerChannel
 from asyncipc.faces.open_file import FileChannel
 from asyncipc.faces.stream_sockets import SocketChannel
 from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.files.pipe import ReadEnd, WriteEnd
-from asyncipc.kernel.files.regular import RegularFile
-from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.openfile import O_ACCMODE, O_RDONLY, O_WRONLY, OpenFile
 from asyncipc.kernel.sockets.socket import AF_UNIX, SOCK_DGRAM, SOCK_STREAM, Socket
 from asyncipc.runtime.process import Body, current
 
@@ -33,6 +31,12 @@ AnyChannel: TypeAlias = (
     | ConnectedUNIXDatagramChannel
     | FileChannel
 )
+
+_PIPE_CHANNELS: Final[dict[int, Callable[[Body, Descriptor], AnyChannel]]] = {
+    O_RDONLY: PipeReceiveChannel,
+    O_WRONLY: PipeSendChannel,
+}
+"""By access mode."""
 
 
 def open_channel(fd: int) -> AnyChannel:
@@ -51,11 +55,9 @@ def open_channel(fd: int) -> AnyChannel:
 
 
 def _channel_of(file: OpenFile) -> Callable[[Body, Descriptor], AnyChannel] | None:
-    if isinstance(file, ReadEnd):
-        return PipeReceiveChannel
-    if isinstance(file, WriteEnd):
-        return PipeSendChannel
-    if isinstance(file, RegularFile):
+    if file.channel_kind == "pipe":
+        return _PIPE_CHANNELS.get(file.flags & O_ACCMODE)
+    if file.channel_kind == "file":
         return FileChannel
     if isinstance(file, Socket) and file.kind == SOCK_STREAM:
         return ListenerChannel if file.is_listening() else SocketChannel

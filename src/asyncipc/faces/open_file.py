@@ -14,7 +14,6 @@ from asyncipc.faces.channels import Channel
 from asyncipc.faces.paths import Path, open_path
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.files.namespace import O_CREAT, O_EXCL, O_TRUNC
-from asyncipc.kernel.files.regular import RegularFile
 from asyncipc.kernel.openfile import O_APPEND, O_CLOEXEC, O_RDONLY, O_RDWR, O_WRONLY
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import current
@@ -47,7 +46,7 @@ class FileChannel(Channel, AsyncResource):
 
     async def read(self, size: int = -1) -> bytes:
         """read(2): up to ``size`` octets from the offset on, all of them below 0."""
-        wanted = max(0, self._size() - self.tell()) if size < 0 else size
+        wanted = max(0, -self.tell() + self._size()) if size < 0 else size
         return await self._retried("read", self.file.read, wanted)
 
     async def write(self, data: Buffer) -> int:
@@ -102,7 +101,7 @@ async def open_file(path: Path, mode: str = "rb") -> FileChannel:
     body = current()
     flags = MODES[wanted] | O_CLOEXEC
     entry = await retried(partial(open_path, path, flags, 0o666))
-    if not isinstance(entry.file, RegularFile):
+    if entry.file.channel_kind != "file":
         call("close", body.process.table.close, entry.fd)
         raise ValueError(f"{os.fsdecode(path)!r} is no regular file")
     return FileChannel(body, entry)

@@ -150,15 +150,29 @@ class _Plumbing:
     def fork(self, main: Callable[..., Awaitable[object]], args: tuple[object, ...]) -> int:
         """Fork, and close what now belongs to the child alone."""
         check_program(main)
-
-        async def child() -> None:
-            # Out of the way of 0 and 1 first, in case they are to change places.
-            leads = [(posix.fcntl(fd, posix.F_DUPFD_CLOEXEC, 3), to) for fd, to in self._leads]
-            for fd, number in leads:
-                posix.dup2(fd, number)
-            posix.execv(main, *args)
-
-        child.__name__ = getattr(main, "__name__", "child")
-        pid = posix.fork(child)
+        pid = posix.fork(_Entrance(self._leads, main, args))
         self._theirs.close()
         return pid
+
+
+@final
+class _Entrance:
+    """What the child does first: lay its descriptors, and become the program."""
+
+    def __init__(
+        self,
+        leads: list[tuple[int, int]],
+        main: Callable[..., Awaitable[object]],
+        args: tuple[object, ...],
+    ) -> None:
+        self.__name__ = getattr(main, "__name__", "child")
+        self._leads = leads
+        self._main = main
+        self._args = args
+
+    async def __call__(self) -> None:
+        # Out of the way of 0 and 1 first, in case they are to change places.
+        leads = [(posix.fcntl(fd, posix.F_DUPFD_CLOEXEC, 3), to) for fd, to in self._leads]
+        for fd, number in leads:
+            posix.dup2(fd, number)
+        posix.execv(self._main, *self._args)

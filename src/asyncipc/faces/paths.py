@@ -29,14 +29,22 @@ async def open_path(path: Path, flags: int, mode: int) -> Descriptor:
     opening = body.machine.open(body, name, flags, mode)
     table = body.process.table
     opened: list[Descriptor] = []
+    has_begun = False
 
     def attempt(path: bytes, flags: int, mode: int) -> int | WouldBlock:
-        table.check_room()
+        nonlocal has_begun
+        if not has_begun:  # later it has its end of the FIFO already, and waits for the other
+            table.check_room()
+            has_begun = True
         file = opening()
         if isinstance(file, WouldBlock):
             return file
         opened.extend(table.open(file, cloexec=bool(flags & O_CLOEXEC)))
+        opening.forget()
         return opened[0].fd
 
-    await syscall("openat", opening, attempt, name, flags, mode)
+    try:
+        await syscall("openat", opening, attempt, name, flags, mode)
+    finally:
+        opening.forget()
     return opened[0]

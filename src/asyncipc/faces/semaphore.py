@@ -12,8 +12,8 @@ from asyncipc.faces.calls import release, retried, take
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.files.namespace import O_CREAT, O_EXCL
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
-from asyncipc.kernel.sync.semaphore import Semaphore as KernelSemaphore
 from asyncipc.runtime.process import current
+from asyncipc.runtime.sync import SharedSemaphore
 from asyncipc.runtime.syscall import call
 
 
@@ -30,8 +30,8 @@ class Semaphore:
 
     def __init__(self, memory: Mapped, offset: int = 0) -> None:
         word = word_in(memory, offset, SEM_SIZE)
-        futexes = current().machine.futexes
-        self.kernel = KernelSemaphore(futexes, word, f"semaphore at {offset:#x}")
+        made = current().machine.sync.semaphore(word, f"semaphore at {offset:#x}")
+        self.kernel: SharedSemaphore = made
 
     @classmethod
     def create(cls, memory: Mapped, offset: int = 0, initial_value: int = 1) -> Semaphore:
@@ -41,7 +41,7 @@ class Semaphore:
         return made
 
     @classmethod
-    def of(cls, kernel: KernelSemaphore) -> Semaphore:
+    def of(cls, kernel: SharedSemaphore) -> Semaphore:
         """One that the machine has opened."""
         made = cls.__new__(cls)
         made.kernel = kernel

@@ -12,7 +12,7 @@ from asyncipc.errors import fail
 from asyncipc.faces.memory_map import MemoryMap
 from asyncipc.faces.shared_objects import map_memory, open_object, unlink_object
 from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.memory.contents import Contents
+from asyncipc.kernel.memory.contents import Octets
 from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
 from asyncipc.kernel.memory.mmap import MAP_SHARED
 from asyncipc.runtime.process import current
@@ -92,7 +92,7 @@ class SharedMemory:
             self._views[mapping] = self._map.buf
         return self._views[mapping]  # type: ignore[return-value]
 
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
+    def place(self, offset: int, size: int = 1) -> tuple[Octets, int]:
         """Where a semaphore, a mutex or a futex in it stands.  EFAULT outside, or once closed."""
         if self._map is None:
             fail(errno.EFAULT)

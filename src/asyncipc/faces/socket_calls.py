@@ -8,6 +8,7 @@ from collections.abc import Callable
 from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import O_NONBLOCK, OpenFile
+from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.sockets.address import Address
 from asyncipc.kernel.sockets.socket import SOCK_CLOEXEC, Socket
 from asyncipc.kernel.waitqueue import WouldBlock
@@ -24,6 +25,21 @@ def socket_of(file: OpenFile) -> Socket:
 def family_of(file: OpenFile) -> int:
     """What its addresses mean; 0 for what is no socket, which the call itself will tell."""
     return file.family if isinstance(file, Socket) else 0
+
+
+def connector(
+    file: OpenFile, process: Process, address: Address | None
+) -> Callable[[object], WouldBlock | None]:
+    """connect(2) as a verb, whose argument is the address as the program wrote it."""
+    connecting: Callable[[], WouldBlock | None] | None = None
+
+    def attempt(_: object) -> WouldBlock | None:
+        nonlocal connecting
+        if connecting is None:
+            connecting = socket_of(file).connecting(process, address)
+        return connecting()
+
+    return attempt
 
 
 def acceptor(

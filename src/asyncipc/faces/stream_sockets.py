@@ -15,7 +15,7 @@ from asyncipc.errors import Unsupported
 from asyncipc.faces.addresses import ProgramAddress, canonical, to_kernel, to_program
 from asyncipc.faces.ancillary import Sending, descriptors_in, rights
 from asyncipc.faces.channels import Channel, ReceivingHalf, SendingHalf, translate
-from asyncipc.faces.socket_calls import socket_of
+from asyncipc.faces.socket_calls import connector, socket_of
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.sockets.ancillary import MSG_CMSG_CLOEXEC, ControlRoom, cmsg_len
@@ -53,7 +53,8 @@ class SocketLike(Channel):
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """``SocketAttribute``: family, local and remote address and port.
 
-        Not ``raw_socket``: behind a simulated socket there is none.
+        Not ``raw_socket``: behind a simulated socket there is none, and a native one is
+        asyncipc's own.
         """
         attributes: dict[Any, Callable[[], Any]] = {
             SocketAttribute.family: lambda: socket.AddressFamily(socket_of(self.file).family),
@@ -72,7 +73,7 @@ class SocketLike(Channel):
 
     @property
     def _raw_socket(self) -> socket.socket:
-        raise Unsupported("a simulated socket has no socket.socket behind it")
+        raise Unsupported("asyncipc shows no socket.socket behind a channel")
 
 
 def _without_scope(name: Any) -> Any:
@@ -267,7 +268,7 @@ async def connect(channel: SocketLike, address: ProgramAddress) -> None:
     name = to_kernel(address, own.family)
     while True:
         try:
-            return await syscall("connect", channel, lambda _: own.connect(process, name), address)
+            return await syscall("connect", channel, connector(own, process, name), address)
         except InterruptedError:
             channel.check_open()
         except ClosedMeanwhile:

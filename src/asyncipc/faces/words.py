@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from asyncipc.kernel.sync.futex import WORD, Word
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.memory.contents import Contents
+    from asyncipc.kernel.memory.contents import Octets
 
 
 class Mapped(Protocol):
     """Memory of this process, such as ``mmap`` and ``shmat`` return."""
 
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]: ...
+    def place(self, offset: int, size: int = 1) -> tuple[Octets, int]: ...
 
 
 def word_in(mapping: Mapped, offset: int, size: int = WORD) -> Word:

@@ -9,8 +9,8 @@ Read in this order: ``readiness``, ``waitqueue`` (the pattern of everything),
 ``files`` (pipes, FIFOs, path names), ``sockets`` (what all have in common) with
 ``unix``, ``ip``, ``tcp`` and ``udp``, ``mqueue``, and ``console``.  Of shared storage:
 ``files`` again (regular ones), ``locks``, ``memory``, ``sync`` (futexes and what
-stands on them) and ``sysv``.  What waits for others: ``poll`` and ``select``,
-``anonymous`` (epoll and its kin), ``standing`` and ``handover`` (lines of those who
+stands on them) and ``sysv``.  What waits for others: ``poll``, ``select`` and
+``epoll_wait``, ``anonymous`` (epoll and its kin), ``standing`` and ``handover`` (lines of those who
 want different things), ``transfer`` (calls that take long).  Then ``signals``, ``processes``, and
 ``kernel``, which holds them together; ``census`` looks at all of it.  Inside, a
 package may import its neighbours: they are one rank.

@@ -18,20 +18,20 @@ from asyncipc.kernel.waitqueue import WaitQueue
 
 @final
 class Console(OpenFile):
-    __slots__ = ("_outlet",)
+    __slots__ = ("outlet",)
 
     noun = "console"
     file_mode = S_IFCHR | 0o620
 
     def __init__(self, kernel: Home, outlet: Callable[[bytes], None]) -> None:
         super().__init__(kernel, O_RDWR)
-        self._outlet = outlet
+        self.outlet = outlet
 
     def read(self, size: int) -> bytes:
         return b""
 
     def write(self, data: Buffer, done: int = 0) -> int:
-        self._outlet(as_bytes(data[done:]))
+        self.outlet(as_bytes(data[done:]))
         return len(data) - done
 
     def poll(self) -> int:

@@ -201,9 +201,12 @@ class Kernel:
 
     # -- birth and death
 
-    def first_process(self, name: str, console: Console) -> Process:
-        """A child of init with descriptors 0, 1 and 2 on the console."""
-        process = self._new_process(name, DescriptorTable())
+    def first_process(self, name: str, console: Console, pid: int = 0) -> Process:
+        """A child of init with descriptors 0, 1 and 2 on the console.
+
+        ``pid``: its number, if somebody else gives them.
+        """
+        process = self._new_process(name, DescriptorTable(), pid)
         process.cwd = self.names.tmp
         process.table.open(console, console, console, cloexec=False)
         self._adopt(self.init, process)
@@ -225,6 +228,15 @@ class Kernel:
         child.main.mask = (thread or parent.main).mask
         if parent.holdings is not None:
             parent.holdings.forked(parent, child)
+        self._adopt(parent, child)
+        self.tell(child, "born", f"of pid {parent.pid}")
+        return child
+
+    def enlist(self, parent: Process, name: str, pid: int) -> Process:
+        """A child under the number that somebody else has given it, who also runs it."""
+        child = self._new_process(name, DescriptorTable(), pid)
+        child.group, child.session = parent.group, parent.session
+        child.executed = True
         self._adopt(parent, child)
         self.tell(child, "born", f"of pid {parent.pid}")
         return child
@@ -296,8 +308,8 @@ class Kernel:
             self.delivery.deliver(parent, info)
         parent.child_has_news(process)
 
-    def _new_process(self, name: str, table: DescriptorTable) -> Process:
-        process = Process(self._new_pid(), name, table, self.names.root)
+    def _new_process(self, name: str, table: DescriptorTable, pid: int = 0) -> Process:
+        process = Process(pid or self._new_pid(), name, table, self.names.root)
         self.processes[process.pid] = process
         return process
 

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asyncipc.kernel.buffers import Buffer
+    from asyncipc.kernel.epoll_wait import Report
     from asyncipc.kernel.files.namespace import Namespace
     from asyncipc.kernel.ip.inet import Inet
     from asyncipc.kernel.memory.contents import Memory
+    from asyncipc.kernel.mqueue.notification import SignalEvent
+    from asyncipc.kernel.mqueue.queue import QueueAttributes
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.signals.io import SignalDriven
     from asyncipc.kernel.signals.state import Thread
@@ -120,6 +123,9 @@ class OpenFile:
     file_mode = 0o600
     is_stream = False
 
+    channel_kind = ""
+    """Which channel suits: that of a "pipe", as its access mode says, or of a "file"."""
+
     has_places = False
     """May a call say where in it to read (FMODE_PREAD)?"""
 
@@ -182,6 +188,25 @@ class OpenFile:
         """The open files through which somebody could make ``mask`` true."""
         return ()
 
+    def set_status_flags(self, flags: int, fd: int) -> None:
+        """F_SETFL: what may be changed is; the access mode and the rest stay.  EINVAL (O_DIRECT).
+
+        ``fd``: the number by which it is asked, of which SIGIO may tell.
+        """
+        if flags & O_DIRECT and not self.direct:
+            fail(errno.EINVAL)
+        if not self.signal_driven:
+            flags &= ~O_ASYNC
+        if flags & O_ASYNC:
+            self.kernel.signal_driven.start(self, fd)
+        elif self.flags & O_ASYNC:
+            self.kernel.signal_driven.stop(self)
+        self.flags = self.flags & ~CHANGEABLE | flags & CHANGEABLE
+
+    def set_signal_owner(self, owner: int) -> None:
+        """F_SETOWN: who gets SIGIO and SIGURG, a process or (negative) a group.  ESRCH."""
+        self.kernel.signal_driven.set_owner(self, owner)
+
     # -- readiness
 
     def poll(self) -> int:
@@ -193,6 +218,13 @@ class OpenFile:
         if mask & OUT:
             return (self.read_queue(), self.write_queue())
         return (self.read_queue(),)
+
+    def demand_events(self) -> None:
+        """May an epoll watch it (file_can_poll)?  EPERM for what is always ready (a regular
+        file, a directory, the console): it has nobody who would tell.
+        """
+        if not self.queues(READABLE):
+            fail(errno.EPERM)
 
     def read_queue(self) -> WaitQueue:
         """The line of who waits to read, made when somebody first has to."""
@@ -274,6 +306,74 @@ class OpenFile:
     def at_mark(self) -> bool:
         """ioctl(SIOCATMARK): is the next byte the urgent one?"""
         fail(errno.ENOTTY)
+
+    def get_seals(self) -> int:
+        """fcntl(F_GET_SEALS)"""
+        fail(errno.EINVAL)
+
+    def add_seals(self, seals: int) -> None:
+        """fcntl(F_ADD_SEALS): what may be written to comes before what it is."""
+        fail(errno.EINVAL if self.flags & O_ACCMODE in {O_WRONLY, O_RDWR} else errno.EPERM)
+
+    def send_message(
+        self, sender: Process, data: Buffer, priority: int, *, expired: bool = False
+    ) -> Callable[[], WouldBlock | None]:
+        """mq_send(3): the verb of one call.  EBADF, but only after a bad priority.
+
+        ``expired``: its time is over before it begins, so it does not wait.
+        """
+        from asyncipc.kernel.mqueue.calls import SendMessage
+
+        return SendMessage(self, sender, data, priority, expired=expired)
+
+    def receive_message(
+        self, size: int, *, expired: bool = False
+    ) -> Callable[[], tuple[bytes, int] | WouldBlock]:
+        """mq_receive(3): the verb of one call, which gives (data, priority).  EBADF"""
+        from asyncipc.kernel.mqueue.calls import ReceiveMessage
+
+        return ReceiveMessage(self, size, expired=expired)
+
+    def queue_attributes(self) -> QueueAttributes:
+        """mq_getattr(3)"""
+        fail(errno.EBADF)
+
+    def set_queue_flags(self, flags: int) -> QueueAttributes:
+        """mq_setattr(3): O_NONBLOCK and nothing else; what was in force."""
+        fail(errno.EBADF)
+
+    def notify_process(self, process: Process, event: SignalEvent | None) -> None:
+        """mq_notify(3)"""
+        fail(errno.EBADF)
+
+    def control(self, operation: int, fd: int, file: OpenFile, events: int, data: int = 0) -> None:
+        """epoll_ctl(2), which looks at the other file first"""
+        file.demand_events()
+        fail(errno.EINVAL)
+
+    def wait_events(self, most: int) -> list[Report] | WouldBlock:
+        """epoll_wait(2)"""
+        fail(errno.EINVAL)
+
+    def settime(self, flags: int, value_ns: int, interval_ns: int) -> tuple[int, int]:
+        """timerfd_settime(2)"""
+        fail(errno.EINVAL)
+
+    def gettime(self) -> tuple[int, int]:
+        """timerfd_gettime(2)"""
+        fail(errno.EINVAL)
+
+    def set_mask(self, mask: int) -> None:
+        """signalfd(2) with its descriptor"""
+        fail(errno.EINVAL)
+
+    def send_signal(self, sender: Process, signal: int, flags: int) -> None:
+        """pidfd_send_signal(2)"""
+        fail(errno.EBADF)
+
+    def awaited_pid(self) -> int:
+        """waitid(2) with P_PIDFD: whom it means"""
+        fail(errno.EBADF)
 
     def pipe_size(self) -> int:
         """fcntl(F_GETPIPE_SZ)"""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.readiness import NVAL, UNASKED
-from asyncipc.kernel.waitqueue import WaitQueue, Watch, WouldBlock
+from asyncipc.kernel.waitqueue import Line, WaitQueue, Watch, WouldBlock
 
 
 class Poll:
@@ -32,19 +32,23 @@ class Poll:
         self._table = table
         self._requests = [request for request in requests if request[0] >= 0]
         self._files: list[tuple[OpenFile, int]] = []
-        queues: list[WaitQueue] = []
         asked = 0
         for fd, events in self._requests:
             entry = table.get(fd)
             asked |= events
             if entry is not None:
                 self._files.append((entry.file, events))
-                queues += [queue for queue in entry.file.queues(events) if queue not in queues]
-        self.refusal = WouldBlock(Watch(tuple(queues)), self, asked)
+        self.refusal = WouldBlock(self.line(asked), self, asked)
+
+    def line(self, asked: int) -> Line:
+        """What the call sleeps on, for any of the events ``asked``."""
+        queues: list[WaitQueue] = []
+        for file, events in self._files:
+            queues += [queue for queue in file.queues(events) if queue not in queues]
+        return Watch(tuple(queues))
 
     def __call__(self) -> list[tuple[int, int]] | WouldBlock:
-        ready = self.ready()
-        return ready or self.refusal
+        return self.ready() or self.refusal
 
     def timed_out(self) -> list[tuple[int, int]]:
         """What it answers when its time is over."""
@@ -52,12 +56,17 @@ class Poll:
 
     def ready(self) -> list[tuple[int, int]]:
         """The ready ones, in the order of the requests."""
+        masks = self.masks()
         found = []
         for fd, events in self._requests:
-            mask = self.readiness(fd) & (events | UNASKED | NVAL)
+            mask = masks[fd] & (events | UNASKED | NVAL)
             if mask:
                 found.append((fd, mask))
         return found
+
+    def masks(self) -> dict[int, int]:
+        """The readiness of each, now."""
+        return {fd: self.readiness(fd) for fd, _ in self._requests}
 
     def readiness(self, fd: int) -> int:
         """What the number stands for says now; NVAL for nothing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias
 
 from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import DescriptorTable
@@ -38,7 +38,6 @@ FD_SETSIZE: Final = 1024
 Sets: TypeAlias = tuple[list[int], list[int], list[int]]
 
 
-@final
 class Select(Poll):
     """One call of select(2).  ``sets``: to read, to write, exceptional.
 
@@ -63,7 +62,7 @@ class Select(Poll):
 
     def ready(self) -> Sets:  # type: ignore[override]
         """The ready ones of each set."""
-        masks = {fd: self.readiness(fd) for fd, _ in self._requests}
+        masks = self.masks()
         if not self._begun and NVAL in masks.values():
             fail(errno.EBADF)
         self._begun = True

@@ -15,5 +15,7 @@ Laws:
 
 Read in this order: ``line`` (who waits), ``descriptor`` (what all native files
 do alike), ``pipe``, then the others; ``backend`` (who makes them),
-``machine`` (the choice).
+``machine`` (the choice).  Real processes: ``isolated`` (the backend),
+``inheritance`` and ``child`` (birth), ``children`` (ends), ``lineage`` (nobody
+is left), ``signals``; ``letter`` and ``bell`` are what these are made of.
 """

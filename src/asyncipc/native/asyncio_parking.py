@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import final
 
 from asyncipc.native.line import DescriptorLine, retry_timer, waits_for_descriptor
@@ -12,17 +14,27 @@ from asyncipc.runtime.parking import Place, Sleeper
 
 @final
 class NativeAsyncioSleeper(AsyncioSleeper):
-    """``patient``: it has let the others run once, and its turn has not come by that."""
+    """``stop_watching``: ends its registration, in the moment in which it is woken: who is
+    killed gives the number up before its task unwinds.
+    """
 
-    __slots__ = ("patient",)
+    __slots__ = ("stop_watching",)
 
     def __init__(self, place: Place | None) -> None:
         super().__init__(place)
-        self.patient = False
+        self.stop_watching: Callable[[], object] | None = None
+
+    def wake(self) -> None:
+        stop, self.stop_watching = self.stop_watching, None
+        if stop is not None:
+            stop()
+        super().wake()
 
 
 @final
 class NativeAsyncioParking(AsyncioParking):
+    tries_twice = True
+
     def __init__(self, quantum: int) -> None:
         super().__init__(quantum)
         self.sleeper = NativeAsyncioSleeper
@@ -41,23 +53,20 @@ class NativeAsyncioParking(AsyncioParking):
 
     async def _wait_for_descriptor(self, sleeper: Sleeper, line: DescriptorLine) -> None:
         assert isinstance(sleeper, NativeAsyncioSleeper)
-        if not sleeper.patient:
-            sleeper.patient = True  # as on trio: let the others run once
-            self.spent = 0
-            sleeper.task = asyncio.current_task()
-            await asyncio.sleep(0)
-            return
-        line.vain += 1
         loop = asyncio.get_running_loop()
         number = line.number
         if line.writing:
-            loop.add_writer(number, sleeper.wake)
+            loop.add_writer(number, _ready, line, sleeper)
+            sleeper.stop_watching = partial(loop.remove_writer, number)
         else:
-            loop.add_reader(number, sleeper.wake)
+            loop.add_reader(number, _ready, line, sleeper)
+            sleeper.stop_watching = partial(loop.remove_reader, number)
         try:
             await super().sleep(sleeper)
         finally:
-            if line.writing:
-                loop.remove_writer(number)
-            else:
-                loop.remove_reader(number)
+            sleeper.wake()
+
+
+def _ready(line: DescriptorLine, sleeper: Sleeper) -> None:
+    line.vain += 1
+    sleeper.wake()

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, final
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from asyncipc.errors import Unsupported
 from asyncipc.native.pipe import NativePipe, new_pipe
+from asyncipc.native.poll import NativePoll, NativeSelect
 from asyncipc.runtime.life import Life
+from asyncipc.runtime.process import current
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.anonymous.epoll import EpollFile
-    from asyncipc.kernel.anonymous.pidfd import PidFile
-    from asyncipc.kernel.anonymous.signalfd import SignalFile
-    from asyncipc.kernel.anonymous.timerfd import TimerFile
+    from collections.abc import Callable, Sequence
+
+    from asyncipc.kernel.console import Console
     from asyncipc.kernel.descriptors import Descriptor
     from asyncipc.kernel.locks.records import FileLock
     from asyncipc.kernel.memory.mapping import Mapping
     from asyncipc.kernel.mqueue.queue import QueueAttributes
     from asyncipc.kernel.openfile import OpenFile
+    from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sockets.socket import Socket
     from asyncipc.kernel.sync.futex import Futexes
-    from asyncipc.kernel.sync.semaphore import Semaphore
+    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.native.names import NativeNames
     from asyncipc.runtime.backend import (
         Locking,
-        Names,
         Opening,
         Segments,
         SemaphoreSets,
+        Sending,
         SystemVMessages,
     )
     from asyncipc.runtime.process import Body
     from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.sync import SharedSemaphore, Sync
+    from asyncipc.statistics import MachineStatistics
 
 
 def refuse(what: str) -> NoReturn:
@@ -38,9 +44,19 @@ def refuse(what: str) -> NoReturn:
     raise Unsupported(f"{what} on the native machine")
 
 
-@final
+def demand_isolation(what: str) -> None:
+    """It is of processes of the operating system, which tasks of one interpreter are not."""
+    if not cast("NativeBackend", current().machine).isolated:
+        refuse(f"{what} without isolation='process'")
+
+
 class NativeBackend(Life):
-    """``root``: below which directory all paths lie, or None."""
+    """``root``: below which directory all paths lie, or None.
+
+    ``isolated``: its processes are the operating system's, too.
+    """
+
+    isolated = False
 
     def __init__(self, simulation: Simulation, root: str | None) -> None:
         if simulation.seed is not None:
@@ -48,38 +64,89 @@ class NativeBackend(Life):
         super().__init__(simulation, simulation.kernel)
         self.root = root
 
+    def first_process(self, name: str, console: Console) -> Process:
+        """As the interpreter was started, it has its umask."""
+        from asyncipc.native.names import interpreters_umask
+
+        process = super().first_process(name, console)
+        process.umask = interpreters_umask()
+        return process
+
     def pipe(self, flags: int) -> tuple[NativePipe, NativePipe]:
         return new_pipe(self.kernel, flags)
 
+    def statistics(self) -> MachineStatistics:
+        raise Unsupported("what the real kernel holds is not looked into: see ps, lsof, ss, ipcs")
+
     # -- paths and files
 
-    @property
-    def names(self) -> Names:
-        refuse("paths")
+    @cached_property
+    def names(self) -> NativeNames:
+        from asyncipc.native.names import NativeNames
+
+        return NativeNames(self.kernel, self.root)
 
     def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
-        refuse("open(2)")
+        from asyncipc.native.opening import NativeOpening
+
+        return NativeOpening(self.kernel, self.names, body.process, path, flags, mode)
+
+    def splice(
+        self,
+        source: OpenFile,
+        target: OpenFile,
+        offset_in: int | None,
+        offset_out: int | None,
+        flags: int,
+    ) -> Callable[[int], int | WouldBlock]:
+        from asyncipc.native.splice import NativeSplice
+
+        return NativeSplice(source, target, offset_in, offset_out, flags)
+
+    def tee(
+        self, source: OpenFile, target: OpenFile, flags: int
+    ) -> Callable[[int], int | WouldBlock]:
+        from asyncipc.native.splice import NativeTee
+
+        return NativeTee(source, target, flags)
+
+    def sendfile(
+        self, target: OpenFile, source: OpenFile, in_fd: int, offset: int | None, count: int
+    ) -> Sending:
+        from asyncipc.native.splice import NativeSendfile
+
+        return NativeSendfile(target, source, in_fd, offset, count)
 
     def flock(self, body: Body, entry: Descriptor, operation: int) -> Locking[None]:
-        refuse("flock(2)")
+        from asyncipc.native.locks import flock
+
+        return flock(self.kernel, entry, operation)
 
     def record_lock(
         self, body: Body, entry: Descriptor, command: int, lock: FileLock
     ) -> Locking[FileLock]:
-        refuse("record locks")
+        from asyncipc.native.locks import record_lock
+
+        return record_lock(self.kernel, body.process, entry, command, lock)
 
     # -- sockets
 
     def socket(self, family: int, kind: int, protocol: int) -> Socket:
-        refuse("socket(2)")
+        from asyncipc.native.socket import new_socket
+
+        return new_socket(self.kernel, family, kind, protocol)
 
     def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
-        refuse("socketpair(2)")
+        from asyncipc.native.socket import new_socketpair
+
+        return new_socketpair(self.kernel, family, kind, protocol)
 
     # -- memory
 
     def memfd_create(self, body: Body, name: bytes, flags: int) -> OpenFile:
-        refuse("memfd_create(2)")
+        from asyncipc.native.memfd import memfd_create
+
+        return memfd_create(self.kernel, name, flags)
 
     def mmap(
         self,
@@ -90,30 +157,56 @@ class NativeBackend(Life):
         protection: int,
         offset: int,
     ) -> Mapping:
-        refuse("mmap(2)")
+        from asyncipc.native.memory import new_mapping
+
+        return new_mapping(self.kernel, body.process, file, length, flags, protection, offset)
 
     def munmap(self, body: Body, address: int) -> None:
-        refuse("munmap(2)")
+        self.kernel.memory_maps.munmap(body.process, address)
 
     @property
     def segments(self) -> Segments:
-        refuse("System V shared memory")
+        from asyncipc.native.segments import NativeSegments
+
+        return NativeSegments(self.kernel)
 
     # -- semaphores, mutexes, conditions
 
     @property
     def futexes(self) -> Futexes:
-        refuse("futex(2)")
-
-    def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
-        refuse("sem_open(3)")
-
-    def sem_unlink(self, body: Body, name: bytes) -> None:
-        refuse("sem_unlink(3)")
+        """The model's, over real words: all who sleep at one are tasks of this interpreter."""
+        if self.isolated:
+            refuse("futex(2) with isolation='process'")
+        return self.kernel.futexes
 
     @property
+    def sync(self) -> Sync:
+        """The C library's between real processes, the model's between tasks."""
+        if self.isolated:
+            from asyncipc.native.sync import RealSync
+
+            return RealSync()
+        from asyncipc.kernel.sync.makers import SyncMakers
+
+        return SyncMakers(self.kernel.futexes)
+
+    def sem_open(
+        self, body: Body, name: bytes, flags: int, mode: int, value: int
+    ) -> SharedSemaphore:
+        from asyncipc.native.semaphore import sem_open
+
+        return sem_open(body.process, name, flags, mode, value)
+
+    def sem_unlink(self, body: Body, name: bytes) -> None:
+        from asyncipc.native.semaphore import sem_unlink
+
+        sem_unlink(name)
+
+    @cached_property
     def semaphore_sets(self) -> SemaphoreSets:
-        refuse("System V semaphores")
+        from asyncipc.native.semaphore_sets import NativeSemaphoreSets
+
+        return NativeSemaphoreSets()
 
     # -- message queues
 
@@ -125,31 +218,57 @@ class NativeBackend(Life):
         mode: int,
         attributes: QueueAttributes | None,
     ) -> OpenFile:
-        refuse("mq_open(3)")
+        from asyncipc.native.message_queue import mq_open
+
+        return mq_open(self.kernel, body.process, name, flags, mode, attributes)
 
     def mq_unlink(self, body: Body, name: bytes) -> None:
-        refuse("mq_unlink(3)")
+        from asyncipc.native.message_queue import mq_unlink
 
-    @property
+        mq_unlink(name)
+
+    @cached_property
     def system_v_messages(self) -> SystemVMessages:
-        refuse("System V message queues")
+        from asyncipc.native.system_v_messages import NativeSystemVMessages
+
+        return NativeSystemVMessages()
 
     # -- descriptors that wait
 
-    def epoll_create1(self, flags: int) -> EpollFile:
-        refuse("epoll_create1(2)")
+    def poll(self, process: Process, requests: Sequence[tuple[int, int]]) -> NativePoll:
+        return NativePoll(process.table, requests)
+
+    def select(self, process: Process, sets: Sequence[Sequence[int]]) -> NativeSelect:
+        return NativeSelect(process.table, sets)
+
+    def epoll_create1(self, flags: int) -> OpenFile:
+        from asyncipc.native.epoll import new_epoll
+
+        return new_epoll(self.kernel, flags)
 
     def eventfd(self, initial: int, flags: int) -> OpenFile:
-        refuse("eventfd(2)")
+        from asyncipc.native.eventfd import new_eventfd
 
-    def timerfd_create(self, clock: int, flags: int) -> TimerFile:
-        refuse("timerfd_create(2)")
+        return new_eventfd(self.kernel, initial, flags)
 
-    def signalfd(self, mask: int, flags: int) -> SignalFile:
-        refuse("signalfd(2)")
+    def timerfd_create(self, clock: int, flags: int) -> OpenFile:
+        from asyncipc.native.timerfd import new_timer
 
-    def pidfd_open(self, pid: int, flags: int) -> PidFile:
-        refuse("pidfd_open(2)")
+        return new_timer(self.kernel, clock, flags)
 
-    def pidfd_of_peer(self, pid: int) -> PidFile:
-        refuse("SO_PEERPIDFD")
+    def signalfd(self, mask: int, flags: int) -> OpenFile:
+        """The model's: what it shows is what the model has pending, which the operating
+        system's signals become before a program sees them.
+        """
+        demand_isolation("signalfd(2)")
+        return self.kernel.anonymous.signalfd(mask, flags)
+
+    def pidfd_open(self, pid: int, flags: int) -> OpenFile:
+        demand_isolation("pidfd_open(2)")
+        from asyncipc.native.pidfd import open_pid
+
+        return open_pid(self.kernel, pid, flags)
+
+    def pidfd_of_peer(self, pid: int) -> OpenFile:
+        demand_isolation("SO_PEERPIDFD")
+        return self.pidfd_open(pid, 0)

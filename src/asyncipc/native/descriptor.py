@@ -6,19 +6,39 @@ O_NONBLOCK, which the open file keeps in ``flags`` as a simulated one does.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 from typing import TYPE_CHECKING
 
-from asyncipc.errors import BrokenPipeSignal
+from asyncipc.errors import BrokenPipeSignal, Unsupported
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.files.node import Status
-from asyncipc.kernel.openfile import Home, OpenFile
+from asyncipc.kernel.memory.memfd import F_ADD_SEALS, F_GET_SEALS
+from asyncipc.kernel.openfile import CHANGEABLE, O_ASYNC, O_NONBLOCK, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.native.line import DescriptorLine
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+
+
+def status_of(found: os.stat_result) -> Status:
+    """stat(2)"""
+    return Status(
+        found.st_mode,
+        found.st_ino,
+        found.st_nlink,
+        found.st_uid,
+        found.st_gid,
+        found.st_size,
+        found.st_atime_ns,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_blocks,
+        found.st_dev,
+        found.st_blksize,
+    )
 
 
 class RealDescriptor:
@@ -34,6 +54,8 @@ class RealDescriptor:
     number: int
     reading: DescriptorLine | None
     writing: DescriptorLine | None
+    flags: int
+    signal_driven: bool
 
     def own(self, number: int) -> None:
         """It is ours from now on: it does not block, no program we execute gets it."""
@@ -58,16 +80,32 @@ class RealDescriptor:
         """Not known: it may be anybody of this system."""
         return ()
 
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        """None of the model's: it is the operating system that tells."""
+        return ()
+
+    def demand_events(self) -> None:
+        """Whether an epoll may watch it says the operating system."""
+
     def status(self) -> Status:
-        found = os.fstat(self.number)
-        return Status(
-            found.st_mode,
-            found.st_ino,
-            found.st_nlink,
-            found.st_uid,
-            found.st_gid,
-            found.st_size,
-        )
+        return status_of(os.fstat(self.number))
+
+    def set_status_flags(self, flags: int, fd: int) -> None:
+        """F_SETFL: the operating system has them all but O_NONBLOCK, which is ours."""
+        if flags & O_ASYNC and self.signal_driven:
+            raise Unsupported("O_ASYNC on the native machine")
+        flags &= ~O_ASYNC
+        fcntl.fcntl(self.number, fcntl.F_SETFL, flags & CHANGEABLE | O_NONBLOCK)
+        self.flags = self.flags & ~CHANGEABLE | flags & CHANGEABLE
+
+    def set_signal_owner(self, owner: int) -> None:
+        raise Unsupported("F_SETOWN on the native machine")
+
+    def get_seals(self) -> int:
+        return fcntl.fcntl(self.number, F_GET_SEALS)
+
+    def add_seals(self, seals: int) -> None:
+        fcntl.fcntl(self.number, F_ADD_SEALS, seals)
 
     def poll(self) -> int:
         """poll(2) of this one, now."""

@@ -31,7 +31,6 @@ def pause_ns(tries: int) -> int:
     return int(min(PAUSE_MIN_NS << min(tries, 10), PAUSE_MAX_NS))
 
 
-@final
 class DescriptorLine:
     """The line for one direction of one descriptor of the operating system.
 
@@ -49,8 +48,12 @@ class DescriptorLine:
         self.vain = 0
         self._sleepers: dict[Waiter, None] = {}
 
+    def first(self) -> Waiter | None:
+        """Who holds the registration, or is to."""
+        return next(iter(self._sleepers), None)
+
     def is_first(self, waiter: Waiter) -> bool:
-        return next(iter(self._sleepers)) is waiter
+        return self.first() is waiter
 
     def join(self, waiter: Waiter) -> None:
         self._sleepers[waiter] = None
@@ -65,9 +68,9 @@ class DescriptorLine:
         self.barred = bool(self._sleepers)
         if was_first:
             self.vain = 0
-            for first in self._sleepers:
+            first = self.first()
+            if first is not None:
                 first.wake()
-                break
 
     def try_again(self, waiter: Waiter) -> None:
         """A sleeper tries as if it had just come: whoever has the turn is not disturbed."""
@@ -84,21 +87,27 @@ class RetryLine:
     """One call's place where there is nothing to wait for but time.
 
     For what the operating system can only do blocking: its non-blocking form is
-    tried again, at first after a fifth of a millisecond, then less and less often.
+    tried again, at first after a fifth of a millisecond, then less and less often;
+    or at once (``hurry``), where a task of this interpreter is known to have helped.
     """
 
-    __slots__ = ("barred", "refusal", "tries")
+    __slots__ = ("_sleepers", "barred", "refusal", "tries")
 
     def __init__(self, source: Waitable, mask: int = 0, error: int = errno.EAGAIN) -> None:
         self.refusal = WouldBlock(self, source, mask, error)
         self.barred = False
         self.tries = 0
+        self._sleepers: dict[Waiter, None] = {}
+
+    def hurry(self) -> None:
+        for waiter in list(self._sleepers):
+            waiter.wake()
 
     def join(self, waiter: Waiter) -> None:
-        """It stands here alone."""
+        self._sleepers[waiter] = None
 
     def leave(self, waiter: Waiter) -> None:
-        """It stands here alone."""
+        self._sleepers.pop(waiter, None)
 
     def try_again(self, waiter: Waiter) -> None:
         """There are no turns."""
@@ -112,7 +121,7 @@ def waits_for_descriptor(sleeper: Sleeper) -> DescriptorLine | None:
     if sleeper.body is None:  # the root of a run waits for its processes
         return None
     line = sleeper.asleep[3].line
-    if type(line) is DescriptorLine and line.vain <= VAIN_MAX and line.is_first(sleeper):
+    if isinstance(line, DescriptorLine) and line.vain <= VAIN_MAX and line.is_first(sleeper):
         return line
     return None
 
@@ -124,8 +133,9 @@ def retry_timer(sleeper: Sleeper) -> Timer | None:
     line = sleeper.asleep[3].line
     if type(line) is RetryLine:
         tries = line.tries
-    elif type(line) is DescriptorLine and line.vain > VAIN_MAX and line.is_first(sleeper):
+    elif isinstance(line, DescriptorLine) and line.vain > VAIN_MAX and line.is_first(sleeper):
         tries = line.vain - VAIN_MAX
+        line.vain += 1
     else:
         return None
     timers = sleeper.body.simulation.timers

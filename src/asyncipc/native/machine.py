@@ -13,6 +13,7 @@ from asyncipc.runtime.clock import TrioClock
 from asyncipc.runtime.parking import Parking
 
 if TYPE_CHECKING:
+    from asyncipc.native.inheritance import Inheritance
     from asyncipc.runtime.simulation import Simulation
 
 
@@ -41,12 +42,17 @@ class Native:
             raise ValueError(f"isolation is 'task' or 'process', not {isolation!r}")
         self.isolation = isolation
         self.root = root
+        self.inherited: Inheritance | None = None  # what a child of a run gets from its parent
 
     def __repr__(self) -> str:
         return f"Native(isolation={self.isolation!r}, root={self.root!r})"
 
     def backend(self, simulation: Simulation) -> NativeBackend:
-        return NativeBackend(simulation, self.root)
+        if self.isolation == "task":
+            return NativeBackend(simulation, self.root)
+        from asyncipc.native.isolated import IsolatedBackend
+
+        return IsolatedBackend(simulation, self.root, self.inherited)
 
     def parking(self, quantum: int) -> Parking:
         if trio.lowlevel.in_trio_run():

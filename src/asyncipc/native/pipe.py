@@ -21,6 +21,7 @@ class NativePipe(NativeFile):
 
     __slots__ = ()
 
+    channel_kind = "pipe"
     direct = True
     whole_max = PIPE_BUF
 

@@ -15,17 +15,13 @@ from asyncipc.runtime.trio_parking import TrioParking, TrioSleeper
 
 @final
 class NativeTrioSleeper(TrioSleeper):
-    """``number``: the descriptor that it waits for, -1 if it waits for none.
+    """``number``: the descriptor that it waits for, -1 if it waits for none."""
 
-    ``patient``: it has let the others run once, and its turn has not come by that.
-    """
-
-    __slots__ = ("number", "patient")
+    __slots__ = ("number",)
 
     def __init__(self, place: Place | None) -> None:
         super().__init__(place)
         self.number = -1
-        self.patient = False
 
     def wake(self) -> None:
         if self.number < 0:
@@ -39,6 +35,8 @@ class NativeTrioSleeper(TrioSleeper):
 
 @final
 class NativeTrioParking(TrioParking):
+    tries_twice = True
+
     def __init__(self, quantum: int) -> None:
         super().__init__(quantum)
         self.sleeper = NativeTrioSleeper
@@ -59,16 +57,10 @@ class NativeTrioParking(TrioParking):
         assert isinstance(sleeper, NativeTrioSleeper)
         self.spent = 0
         sleeper.task = lent.trio_task()
-        if not sleeper.patient:
-            # Who will make it ready is mostly a task of this loop: to let it run
-            # costs less than to be told of it by the operating system.
-            sleeper.patient = True
-            await trio.lowlevel.checkpoint()
-            return
-        line.vain += 1
         number = sleeper.number = line.number
         try:
             await (wait_writable(number) if line.writing else wait_readable(number))
+            line.vain += 1
         except trio.ClosedResourceError:
             pass  # woken for another reason, or with who waits for the other direction
         finally:

@@ -52,6 +52,7 @@ __all__ = [
     "F_ADD_SEALS",
     "F_DUPFD",
     "F_DUPFD_CLOEXEC",
+    "F_DUPFD_QUERY",
     "F_GETFD",
     "F_GETFL",
     "F_GETLK",
@@ -225,6 +226,7 @@ LOCK_EX: Final = flock.LOCK_EX
 LOCK_NB: Final = flock.LOCK_NB
 LOCK_UN: Final = flock.LOCK_UN
 F_DUPFD_CLOEXEC: Final = 1030
+F_DUPFD_QUERY: Final = 1027
 F_SETPIPE_SZ: Final = 1031
 F_GETPIPE_SZ: Final = 1032
 FD_CLOEXEC: Final = 1
@@ -316,7 +318,7 @@ PTHREAD_MUTEX_NORMAL: Final = mutex.PTHREAD_MUTEX_NORMAL
 PTHREAD_MUTEX_RECURSIVE: Final = mutex.PTHREAD_MUTEX_RECURSIVE
 F_ADD_SEALS: Final = memfd.F_ADD_SEALS
 F_GET_SEALS: Final = memfd.F_GET_SEALS
-F_SEAL_EXEC: Final = memfd.F_SEAL_EXEC
+F_SEAL_EXEC: Final = regular.F_SEAL_EXEC
 F_SEAL_FUTURE_WRITE: Final = regular.F_SEAL_FUTURE_WRITE
 F_SEAL_GROW: Final = regular.F_SEAL_GROW
 F_SEAL_SEAL: Final = regular.F_SEAL_SEAL

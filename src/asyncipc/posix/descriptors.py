@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel import descriptors, openfile
+from asyncipc.kernel import descriptors
 from asyncipc.kernel.descriptors import Descriptor
-from asyncipc.kernel.memory import memfd
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.posix.arguments import file_of, own_table
 from asyncipc.posix.constants import (
@@ -18,6 +17,7 @@ from asyncipc.posix.constants import (
     F_ADD_SEALS,
     F_DUPFD,
     F_DUPFD_CLOEXEC,
+    F_DUPFD_QUERY,
     F_GET_SEALS,
     F_GETFD,
     F_GETFL,
@@ -38,7 +38,6 @@ from asyncipc.posix.constants import (
     FD_CLOEXEC,
     FIONBIO,
     FIONREAD,
-    O_ASYNC,
     O_CLOEXEC,
     O_NONBLOCK,
     RLIMIT_NOFILE,
@@ -134,13 +133,14 @@ def dup3(fd: int, target: int, flags: int) -> int:
 def fcntl(fd: int, command: int, argument: int = 0) -> int:
     """fcntl(2): duplicate, flags of descriptor and open file, size of a pipe.
 
-    Commands: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+    Commands: F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY (do both numbers mean one
+    open file?), F_GETFD, F_SETFD, F_GETFL, F_SETFL,
     F_GETPIPE_SZ, F_SETPIPE_SZ (bytes), F_GETOWN, F_SETOWN, F_GETSIG, F_SETSIG,
     F_GET_SEALS, F_ADD_SEALS (EPERM if sealed against it, EBUSY if mapped to write).
     Errors: EBADF, EINVAL, EMFILE, EBUSY and EPERM (pipe size), ESRCH (owner).
     With O_ASYNC (F_SETFL) every change of readiness sends SIGIO, or the signal
     of F_SETSIG, to the owner: a process, or negative a group.  Not modelled:
-    leases.  For locks: ``fcntl_lock``.
+    leases.  The native machine refuses O_ASYNC and F_SETOWN.  For locks: ``fcntl_lock``.
     """
     return call("fcntl", _fcntl, operator.index(fd), command, operator.index(argument))
 
@@ -150,6 +150,8 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
     entry = table[fd]
     if command in {F_DUPFD, F_DUPFD_CLOEXEC}:
         return table.dup(fd, argument, cloexec=command == F_DUPFD_CLOEXEC)
+    if command == F_DUPFD_QUERY:
+        return int(table[argument].file is entry.file)
     if command == F_GETFD:
         return FD_CLOEXEC if entry.cloexec else 0
     if command == F_SETFD:
@@ -158,7 +160,8 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
     if command == F_GETFL:
         return entry.file.flags
     if command == F_SETFL:
-        return _set_status_flags(entry, fd, argument)
+        entry.file.set_status_flags(argument, fd)
+        return 0
     if command == F_GETPIPE_SZ:
         return entry.file.pipe_size()
     if command == F_SETPIPE_SZ:
@@ -169,26 +172,10 @@ def _fcntl(fd: int, command: int, argument: int) -> int:
 
 
 def _fcntl_seals(entry: Descriptor, command: int, argument: int) -> int:
-    """What may no longer be done to a file (kernel/memory/memfd)."""
+    """What may no longer be done to a file: memfd_create(2)."""
     if command == F_GET_SEALS:
-        return memfd.get_seals(entry.file)
-    memfd.add_seals(entry.file, argument)
-    return 0
-
-
-def _set_status_flags(entry: Descriptor, fd: int, flags: int) -> int:
-    """F_SETFL: what may be changed is; the access mode and the rest stay."""
-    file = entry.file
-    if flags & openfile.O_DIRECT and not file.direct:
-        fail(errno.EINVAL)
-    if not file.signal_driven:
-        flags &= ~O_ASYNC
-    if flags & O_ASYNC:
-        file.kernel.signal_driven.start(file, fd)
-    elif file.flags & O_ASYNC:
-        file.kernel.signal_driven.stop(file)
-    kept = file.flags & ~openfile.CHANGEABLE
-    file.flags = kept | flags & openfile.CHANGEABLE
+        return entry.file.get_seals()
+    entry.file.add_seals(argument)
     return 0
 
 
@@ -198,7 +185,7 @@ def _fcntl_owner(entry: Descriptor, command: int, argument: int) -> int:
     if command == F_GETOWN:
         return file.signal_owner
     if command == F_SETOWN:
-        file.kernel.signal_driven.set_owner(file, argument)
+        file.set_signal_owner(argument)
         return 0
     if command == F_GETSIG:
         return file.signal_sent

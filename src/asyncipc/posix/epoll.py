@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 
-from asyncipc.kernel.anonymous.epoll import EpollWait, control
+from asyncipc.kernel.epoll_wait import EpollWait
 from asyncipc.posix.arguments import file_of, until_ns
 from asyncipc.posix.constants import EPOLL_CLOEXEC
 from asyncipc.runtime.process import current
@@ -45,7 +45,7 @@ def epoll_ctl(epfd: int, operation: int, fd: int, events: int = 0, data: int | N
     def change(epfd: int, operation: int, fd: int, events: int) -> None:
         epoll, file = table[epfd].file, table[fd].file
         told = fd if data is None else data
-        control(epoll, operation, fd, file, events & 0xFFFFFFFF, told)
+        epoll.control(operation, fd, file, events & 0xFFFFFFFF, told)
 
     numbers = operator.index(epfd), operator.index(operation), operator.index(fd)
     call("epoll_ctl", change, *numbers, operator.index(events))

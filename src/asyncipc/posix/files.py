@@ -150,7 +150,10 @@ def ftruncate(fd: int, length: int) -> None:
 
 
 def fsync(fd: int) -> None:
-    """fsync(2): there is no disk, so all is where it should be.  EBADF, EINVAL (no file)."""
+    """fsync(2): there is no disk, so all is where it should be.  EBADF, EINVAL (no file).
+
+    On the native machine there may be one, and all tasks wait for it.
+    """
     call("fsync", lambda fd: file_of(fd).synchronize(), operator.index(fd))
 
 

@@ -1,6 +1,10 @@
 """Calls that lock files, or what else a descriptor stands for: flock, lockf, fcntl's locks.
 
 All locks are advisory: reading and writing ask for none.
+
+On the native machine who waits for a lock asks again by time, up to 20 ms late and
+in no order, and F_SETLKW never fails with EDEADLK.  The locks of processes (``lockf``,
+F_SETLK and its like) need ``Native(isolation="process")``.
 """
 
 from __future__ import annotations

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import operator
 import os
 
+from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.mqueue.calls import ReceiveMessage, SendMessage, demand_queue
+from asyncipc.kernel.mqueue.calls import MQ_PRIO_MAX
 from asyncipc.kernel.mqueue.notification import SignalEvent
 from asyncipc.kernel.mqueue.queue import QueueAttributes
-from asyncipc.kernel.openfile import O_CLOEXEC
-from asyncipc.posix.arguments import entry_of, file_of, is_over, not_open, octets, size_of, until_ns
+from asyncipc.kernel.openfile import O_CLOEXEC, O_NONBLOCK
+from asyncipc.posix.arguments import (
+    entry_of,
+    file_of,
+    is_over,
+    not_open,
+    octets,
+    refused,
+    size_of,
+    until_ns,
+)
 from asyncipc.posix.descriptors import close
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
@@ -91,10 +102,13 @@ async def mq_timedsend(mqdes: int, data: Buffer, priority: int, timeout_s: float
     At 0 or below it is sent if there is room.  None: for ever.
     """
     name = "mq_timedsend"
-    entry = entry_of(mqdes) or await not_open(name, mqdes, data, priority)
     priority = operator.index(priority)
+    entry = entry_of(mqdes)
+    if entry is None:  # do_mq_timedsend looks at the priority first
+        wrong = errno.EBADF if 0 <= priority < MQ_PRIO_MAX else errno.EINVAL
+        await refused(name, wrong, mqdes, data, priority)
     sender = current().process
-    send = SendMessage(entry.file, sender, octets(data), priority, expired=is_over(timeout_s))
+    send = entry.file.send_message(sender, octets(data), priority, expired=is_over(timeout_s))
     await syscall(name, entry, send, until_ns=until_ns(timeout_s))
 
 
@@ -117,15 +131,13 @@ async def mq_timedreceive(mqdes: int, size: int, timeout_s: float | None) -> tup
     """
     name = "mq_timedreceive"
     entry = entry_of(mqdes) or await not_open(name, mqdes, size)
-    receive = ReceiveMessage(entry.file, size_of(size), expired=is_over(timeout_s))
+    receive = entry.file.receive_message(size_of(size), expired=is_over(timeout_s))
     return await syscall(name, entry, receive, until_ns=until_ns(timeout_s))
 
 
 def mq_getattr(mqdes: int) -> QueueAttributes:
     """mq_getattr(3): O_NONBLOCK or 0, the two bounds, how many messages wait.  EBADF."""
-    return call(
-        "mq_getattr", lambda fd: demand_queue(file_of(fd)).attributes(), operator.index(mqdes)
-    )
+    return call("mq_getattr", lambda fd: file_of(fd).queue_attributes(), operator.index(mqdes))
 
 
 def mq_setattr(mqdes: int, flags: int) -> QueueAttributes:
@@ -135,10 +147,16 @@ def mq_setattr(mqdes: int, flags: int) -> QueueAttributes:
     """
     return call(
         "mq_setattr",
-        lambda fd, flags: demand_queue(file_of(fd)).set_flags(flags),
+        _set_flags,
         operator.index(mqdes),
         operator.index(flags),
     )
+
+
+def _set_flags(fd: int, flags: int) -> QueueAttributes:
+    if flags & ~O_NONBLOCK:  # do_mq_getsetattr looks at them first
+        fail(errno.EINVAL)
+    return file_of(fd).set_queue_flags(flags)
 
 
 def mq_notify(mqdes: int, event: SignalEvent | None) -> None:
@@ -153,6 +171,6 @@ def mq_notify(mqdes: int, event: SignalEvent | None) -> None:
     body = current()
 
     def register(fd: int, *_: object) -> None:
-        demand_queue(file_of(fd)).notify(body.process, event)
+        file_of(fd).notify_process(body.process, event)
 
     call("mq_notify", register, operator.index(mqdes), None if event is None else tuple(event))

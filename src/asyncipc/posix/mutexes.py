@@ -14,11 +14,10 @@ from asyncipc.faces.condition import wait_and_lock
 from asyncipc.faces.mutex import own_task
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.condition import CONDITION_SIZE
-from asyncipc.kernel.sync.condition import Condition as KernelCondition
 from asyncipc.kernel.sync.mutex import MUTEX_SIZE, PTHREAD_MUTEX_NORMAL
-from asyncipc.kernel.sync.mutex import Mutex as KernelMutex
 from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
+from asyncipc.runtime.sync import SharedCondition, SharedMutex
 from asyncipc.runtime.syscall import call, syscall
 
 __all__ = [
@@ -48,7 +47,7 @@ class Mutex:
 
     __slots__ = ("kernel",)
 
-    def __init__(self, mutex: KernelMutex) -> None:
+    def __init__(self, mutex: SharedMutex) -> None:
         self.kernel = mutex
 
     def __repr__(self) -> str:
@@ -61,7 +60,7 @@ class Condition:
 
     __slots__ = ("kernel",)
 
-    def __init__(self, condition: KernelCondition) -> None:
+    def __init__(self, condition: SharedCondition) -> None:
         self.kernel = condition
 
     def __repr__(self) -> str:
@@ -95,7 +94,7 @@ def pthread_mutex_at(mapping: Mapped, offset: int = 0) -> Mutex:
     """
     word = word_in(mapping, offset, MUTEX_SIZE)
     name = f"mutex at {operator.index(offset):#x}"
-    return Mutex(KernelMutex(current().machine.futexes, word, name))
+    return Mutex(current().machine.sync.mutex(word, name))
 
 
 def pthread_mutex_destroy(mutex: Mutex) -> None:
@@ -169,7 +168,7 @@ def pthread_cond_at(mapping: Mapped, offset: int = 0) -> Condition:
     """
     word = word_in(mapping, offset, CONDITION_SIZE)
     name = f"condition at {operator.index(offset):#x}"
-    return Condition(KernelCondition(current().machine.futexes, word, name))
+    return Condition(current().machine.sync.condition(word, name))
 
 
 def pthread_cond_destroy(condition: Condition) -> None:

@@ -1,7 +1,7 @@
 """Calls on what has a path: regular files, directories, FIFOs, the files of UNIX sockets.
 
-A path is str, bytes or a PathLike, absolute or from the working directory; it
-has nothing to do with the files of the machine that the simulation runs on.
+A path is str, bytes or a PathLike, absolute or from the working directory; on the
+simulated machine it has nothing to do with the files of the one that it runs on.
 Besides what each says, every call that takes one fails with ENOENT, ENOTDIR
 (something on the way is no directory), EACCES (may not search it) and
 ENAMETOOLONG (255 bytes a name, 4095 a path).
@@ -11,6 +11,10 @@ programs start, ``/dev/shm``, and of ``/proc`` the descriptors: ``/proc/self/fd/
 ``/proc/PID/fd/N`` and ``/dev/fd/N``.  Not modelled: symbolic links, file systems,
 times set by hand, and the change of a FIFO's times when it is read and written.
 Times are those of the machine's clock, which begins at 0.
+
+On the native machine files, times and errors are the operating system's, below the
+``root`` of :class:`asyncipc.Native`.  Working directory and umask are each process's
+own there, too, and ``/proc/self/fd`` has the numbers of its table.
 """
 
 from __future__ import annotations
@@ -44,8 +48,6 @@ __all__ = [
 ]
 
 UMASK_BITS = 0o777
-DEVICE = 1
-BLOCK_SIZE = 4096
 
 
 async def open(path: Path, flags: int, mode: int = 0o777) -> int:
@@ -64,7 +66,9 @@ async def open(path: Path, flags: int, mode: int = 0o777) -> int:
 
     A directory (O_RDONLY) can be locked and asked, not read.  Not modelled, and
     refused: O_PATH, O_TMPFILE.  While it blocks, its number is
-    not taken yet.
+    not taken yet.  On the native machine a side that another process of the system opens
+    is looked for by time, up to 20 ms late; who waits to write is no writer to others
+    meanwhile, and octets that a writer has left behind look like one.
     """
     return (await open_path(path, operator.index(flags), operator.index(mode))).fd
 
@@ -166,15 +170,17 @@ def _stat_result(status: Status) -> os.stat_result:
         for letter, ns in zip("amc", times_ns, strict=True)
         for unit, value in (("", ns / 1e9), ("_ns", ns))
     }
-    head = (status.mode, status.inode, DEVICE, status.links, status.uid, status.gid, status.size)
-    fine |= {"st_blksize": BLOCK_SIZE, "st_blocks": status.blocks}
+    owners = status.links, status.uid, status.gid
+    fine |= {"st_blksize": status.block_size, "st_blocks": status.blocks}
+    head = (status.mode, status.inode, status.device, *owners, status.size)
     return os.stat_result((*head, *times_s), fine)
 
 
 def listdir(path: Path = ".") -> list[str]:
     """``os.listdir``: the names in a directory, in order of their making.  EACCES.
 
-    Those in ``/proc/self/fd`` are the process's open descriptors.
+    On the native machine they come in no order.  Those in ``/proc/self/fd`` are the
+    process's open descriptors.
     """
     body = current()
     names, process = body.machine.names, body.process

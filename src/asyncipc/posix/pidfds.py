@@ -7,7 +7,6 @@ import operator
 
 from asyncipc.errors import fail
 from asyncipc.faces.socket_calls import socket_of
-from asyncipc.kernel.anonymous.pidfd import PidFile
 from asyncipc.posix.arguments import file_of
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call
@@ -43,10 +42,7 @@ def pidfd_send_signal(pidfd: int, sig: int, siginfo: None = None, flags: int = 0
     process = current().process
 
     def send(pidfd: int, sig: int, flags: int) -> None:
-        file = file_of(pidfd)
-        if not isinstance(file, PidFile):
-            fail(errno.EBADF)
-        file.send_signal(process, sig, flags)
+        file_of(pidfd).send_signal(process, sig, flags)
 
     numbers = operator.index(pidfd), operator.index(sig), operator.index(flags)
     call("pidfd_send_signal", send, *numbers)

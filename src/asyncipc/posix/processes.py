@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import operator
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias, TypeVarTuple
 
-from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.signals.disposition import SignalInfo, check_number
+from asyncipc.errors import Unsupported
+from asyncipc.kernel.signals.disposition import SignalInfo
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.constants import (
     PR_GET_CHILD_SUBREAPER,
@@ -53,6 +52,10 @@ def fork(main: Program[*Args], *args: *Args) -> int:
     and runs from the parent's next await on.  Errors: EAGAIN (too many
     processes).  Not modelled: copying memory; parent and child share objects
     of Python as tasks do.
+
+    On ``Native(isolation="process")`` the child is a new interpreter: ``main``
+    is a function of a module, and the arguments are pickled (else TypeError);
+    handlers are back at their defaults there, as after exec.
     """
     check_program(main)
     body = current()
@@ -133,9 +136,9 @@ def getpid() -> int:
 
 
 def getppid() -> int:
-    """getppid(2): 1 if the parent has ended."""
-    parent = current().process.parent
-    return 0 if parent is None else parent.pid
+    """getppid(2): 1 if the parent has ended, or whoever has adopted this process."""
+    body = current()
+    return body.machine.getppid(body)
 
 
 # -- groups and sessions
@@ -165,7 +168,8 @@ def getpgid(pid: int) -> int:
 
 def getpgrp() -> int:
     """getpgrp(2): this process's group."""
-    return current().process.group
+    body = current()
+    return body.machine.getpgid(body, 0)
 
 
 def setsid() -> int:
@@ -199,16 +203,15 @@ def prctl(option: int, argument: int = 0) -> int:
 
 
 def _prctl(option: int, argument: int) -> int:
-    process = current().process
+    body = current()
     if option == PR_GET_PDEATHSIG:
-        return process.death_signal
+        return body.process.death_signal
     if option == PR_GET_CHILD_SUBREAPER:
-        return int(process.subreaper)
+        return int(body.process.subreaper)
     if option == PR_SET_PDEATHSIG:
-        check_number(argument)
-        process.death_signal = argument
+        body.machine.set_death_signal(body, argument)
     elif option == PR_SET_CHILD_SUBREAPER:
-        process.subreaper = bool(argument)
+        body.machine.set_child_subreaper(body, bool(argument))
     else:
         raise Unsupported(f"asyncipc does not model prctl option {option}")
     return 0
@@ -227,18 +230,8 @@ def setuid(uid: int) -> None:
 
     Not modelled: saved and effective users apart from the real one.
     """
-
-    def become(uid: int) -> None:
-        process = current().process
-        if uid < 0:
-            fail(errno.EINVAL)
-        if process.uid not in (0, uid):
-            fail(errno.EPERM)
-        if process.uid != uid:
-            process.death_signal = 0  # commit_creds() in kernel/cred.c
-        process.uid = uid
-
-    call("setuid", become, operator.index(uid))
+    body = current()
+    call("setuid", lambda uid: body.machine.setuid(body, uid), operator.index(uid))
 
 
 def getgid() -> int:
@@ -248,15 +241,5 @@ def getgid() -> int:
 
 def setgid(gid: int) -> None:
     """setgid(2): as ``setuid``, for the group of users."""
-
-    def become(gid: int) -> None:
-        process = current().process
-        if gid < 0:
-            fail(errno.EINVAL)
-        if process.uid and process.gid != gid:
-            fail(errno.EPERM)
-        if process.gid != gid:
-            process.death_signal = 0
-        process.gid = gid
-
-    call("setgid", become, operator.index(gid))
+    body = current()
+    call("setgid", lambda gid: body.machine.setgid(body, gid), operator.index(gid))

@@ -6,8 +6,7 @@ import math
 import operator
 from collections.abc import Sequence
 
-from asyncipc.kernel.poll import Poll
-from asyncipc.kernel.select import FD_SETSIZE, Select, Sets
+from asyncipc.kernel.select import FD_SETSIZE, Sets
 from asyncipc.posix.arguments import until_ns
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import syscall
@@ -28,7 +27,8 @@ async def poll(
     unasked; negative descriptors are skipped.
     """
     pairs = [(operator.index(fd), operator.index(events)) for fd, events in requests]
-    poll = Poll(current().process.table, pairs)
+    body = current()
+    poll = body.machine.poll(body.process, pairs)
     _check_number(timeout_s)
     if timeout_s == 0:
         return await syscall("poll", None, lambda _: poll.ready(), pairs)
@@ -51,7 +51,8 @@ async def select(
     open; ValueError for numbers below 0 and from 1024 on, and for negative times.
     """
     sets = [[_in_a_set(fd) for fd in fds] for fds in (rlist, wlist, xlist)]
-    select = Select(current().process.table, sets)
+    body = current()
+    select = body.machine.select(body.process, sets)
     _check_number(timeout_s)
     if timeout_s is not None and timeout_s < 0:
         raise ValueError("timeout_s must be non-negative")

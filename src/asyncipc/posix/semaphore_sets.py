@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from asyncipc.kernel.sysv.identifiers import IPC_SET
-from asyncipc.kernel.sysv.semaphore_call import SEMOPM, SemaphoreCall
+from asyncipc.kernel.sysv.semaphore_call import SEMOPM
 from asyncipc.kernel.sysv.semaphore_sets import SETALL, SETVAL, Argument, SemaphoreSetStatus
 from asyncipc.posix.arguments import is_over, refused, until_ns
+from asyncipc.runtime.backend import SemaphoreOperation
 from asyncipc.runtime.process import current
 from asyncipc.runtime.syscall import call, syscall
 
@@ -69,7 +70,7 @@ async def semtimedop(semid: int, operations: Operations, timeout_s: float | None
     await syscall("semtimedop", None, wanted, dontwait=is_over(timeout_s), until_ns=until)
 
 
-def _operations(semid: int, operations: Operations) -> SemaphoreCall:
+def _operations(semid: int, operations: Operations) -> SemaphoreOperation:
     body = current()
     wanted = [_sembuf(*operation) for operation in operations]
     return body.machine.semaphore_sets.operate(body.process, operator.index(semid), wanted)

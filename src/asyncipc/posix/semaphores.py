@@ -10,9 +10,9 @@ from typing import final
 from asyncipc.errors import fail
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
-from asyncipc.kernel.sync.semaphore import Semaphore as KernelSemaphore
 from asyncipc.posix.arguments import is_over, until_ns
 from asyncipc.runtime.process import current
+from asyncipc.runtime.sync import SharedSemaphore
 from asyncipc.runtime.syscall import call, syscall
 
 __all__ = [
@@ -37,11 +37,11 @@ class Semaphore:
 
     __slots__ = ("_semaphore",)
 
-    def __init__(self, semaphore: KernelSemaphore) -> None:
-        self._semaphore: KernelSemaphore | None = semaphore
+    def __init__(self, semaphore: SharedSemaphore) -> None:
+        self._semaphore: SharedSemaphore | None = semaphore
 
     @property
-    def kernel(self) -> KernelSemaphore:
+    def kernel(self) -> SharedSemaphore:
         """EINVAL once it is closed or destroyed, where a C program's behaviour is undefined."""
         if self._semaphore is None:
             fail(errno.EINVAL, "the semaphore was closed or destroyed")
@@ -106,7 +106,7 @@ def sem_at(mapping: Mapped, offset: int = 0) -> Semaphore:
     """
     word = word_in(mapping, offset, SEM_SIZE)
     name = f"semaphore at {operator.index(offset):#x}"
-    return Semaphore(KernelSemaphore(current().machine.futexes, word, name))
+    return Semaphore(current().machine.sync.semaphore(word, name))
 
 
 def sem_destroy(sem: Semaphore) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import operator
 from collections.abc import Iterable
 
-from asyncipc.errors import fail
-from asyncipc.kernel.anonymous.signalfd import SignalFile, check_flags
+from asyncipc.kernel.anonymous.signalfd import check_flags
 from asyncipc.kernel.signals.disposition import numbers, signal_set
 from asyncipc.posix.arguments import file_of
 from asyncipc.posix.constants import SFD_CLOEXEC
@@ -33,10 +31,7 @@ def signalfd(fd: int, mask: Iterable[int], flags: int = 0) -> int:
     def make(fd: int, _: tuple[int, ...], flags: int) -> int:
         check_flags(flags)
         if fd != -1:
-            file = file_of(fd)
-            if not isinstance(file, SignalFile):
-                fail(errno.EINVAL)
-            file.set_mask(asked)
+            file_of(fd).set_mask(asked)
             return fd
         new = body.machine.signalfd(asked, flags)
         return body.process.table.open(new, cloexec=bool(flags & SFD_CLOEXEC))[0].fd

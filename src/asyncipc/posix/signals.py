@@ -12,6 +12,8 @@ from typing import NoReturn, TypeAlias
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.signals.disposition import (
     ACTION_FLAGS,
+    SI_TKILL,
+    SI_USER,
     SIG_BLOCK,
     SIG_SETMASK,
     SIG_UNBLOCK,
@@ -194,6 +196,7 @@ def sigpending() -> set[int]:
 
     def ask() -> tuple[int, ...]:
         body = current()
+        body.machine.look_for_signals()
         thread = body.threads.own()
         return tuple(numbers((thread.pending.bits | body.process.pending.bits) & thread.mask))
 
@@ -206,6 +209,7 @@ def sigpending() -> set[int]:
 def _wait_for(body: Body, signals: Iterable[int]) -> SignalWait:
     wanted = signal_set(signals)
     delivery = body.simulation.kernel.delivery
+    body.machine.look_for_signals()
     return SignalWait(delivery, body.process, body.threads.own(), wanted)
 
 
@@ -225,7 +229,7 @@ async def sigwait(signals: Iterable[int]) -> int:
 
 async def sigwaitinfo(signals: Iterable[int]) -> SignalInfo:
     """sigwaitinfo(2): as ``sigwait``, with all that is known of it; EINTR after a handler."""
-    return await syscall("rt_sigtimedwait", None, _wait_for(current(), signals))
+    return _as_told(await syscall("rt_sigtimedwait", None, _wait_for(current(), signals)))
 
 
 async def sigtimedwait(signals: Iterable[int], timeout_s: float) -> SignalInfo | None:
@@ -235,8 +239,15 @@ async def sigtimedwait(signals: Iterable[int], timeout_s: float) -> SignalInfo |
     body = current()
     wait = _wait_for(body, signals)
     if timeout_s == 0:
-        return await syscall("rt_sigtimedwait", None, wait.at_once)
-    return await syscall("rt_sigtimedwait", None, wait, until_ns=until_ns(timeout_s))
+        info = await syscall("rt_sigtimedwait", None, wait.at_once)
+    else:
+        info = await syscall("rt_sigtimedwait", None, wait, until_ns=until_ns(timeout_s))
+    return info and _as_told(info)
+
+
+def _as_told(info: SignalInfo) -> SignalInfo:
+    """glibc's sigtimedwait tells of a signal to one task as if it had been to the process."""
+    return info._replace(si_code=SI_USER) if info.si_code == SI_TKILL else info
 
 
 async def pause() -> NoReturn:

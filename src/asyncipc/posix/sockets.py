@@ -7,7 +7,7 @@ import operator
 
 from asyncipc.errors import fail
 from asyncipc.faces.addresses import ProgramAddress, SocketName, to_kernel, to_program
-from asyncipc.faces.socket_calls import acceptor, family_of, socket_of
+from asyncipc.faces.socket_calls import acceptor, connector, family_of, socket_of
 from asyncipc.kernel.sockets import socket as sockets
 from asyncipc.posix.arguments import entry_of, file_of, not_open
 from asyncipc.runtime.process import current
@@ -113,7 +113,7 @@ async def connect(fd: int, address: ProgramAddress | None) -> None:
     entry = entry_of(fd) or await not_open("connect", fd, address)
     file, process = entry.file, current().process
     name = None if address is None else to_kernel(address, family_of(file))
-    await syscall("connect", entry, lambda _: socket_of(file).connect(process, name), address)
+    await syscall("connect", entry, connector(file, process, name), address)
 
 
 def getsockname(fd: int) -> SocketName:

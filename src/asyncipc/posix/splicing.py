@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import NoReturn, final
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.files import splice as kernel
 from asyncipc.kernel.files.conduit import Conduit
-from asyncipc.kernel.files.sendfile import Sendfile
+from asyncipc.kernel.files.splice import SPLICE_F_ALL, SPLICE_F_GIFT
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.posix.arguments import entry_of, flags_of, not_open, size_of
 from asyncipc.runtime.process import current
@@ -50,14 +49,8 @@ async def splice(
     _check_flags(flags)
     source = entry_of(src) or await not_open("splice", src, *shown)
     target = entry_of(dst) or await not_open("splice", src, *shown)
-    files = source.file, target.file
-    began: int | None = None
-
-    def verb(count: int) -> int | WouldBlock:
-        nonlocal began
-        began = kernel.own_offset(*files) if began is None else began
-        return kernel.splice(*files, count, offset_src, offset_dst, flags, began)
-
+    machine = current().machine
+    verb = machine.splice(source.file, target.file, offset_src, offset_dst, flags)
     return await syscall("splice", Conduit(source.fd, source, target), _Moving(verb, count, shown))
 
 
@@ -73,10 +66,7 @@ async def tee(src: int, dst: int, count: int, flags: int = 0) -> int:
         return await syscall("tee", None, lambda *_: 0, src, *shown)
     source = entry_of(src) or await not_open("tee", src, *shown)
     target = entry_of(dst) or await not_open("tee", src, *shown)
-
-    def verb(count: int) -> int | WouldBlock:
-        return kernel.tee(source.file, target.file, count, flags)
-
+    verb = current().machine.tee(source.file, target.file, flags)
     return await syscall("tee", Conduit(source.fd, source, target), _Moving(verb, count, shown))
 
 
@@ -93,7 +83,7 @@ async def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> i
     count = size_of(count)
     out = entry_of(out_fd) or await not_open("sendfile", out_fd, in_fd, offset, count)
     file = entry_of(in_fd) or await not_open("sendfile", out_fd, in_fd, offset, count)
-    sending = Sendfile(out.file, file.file, file.fd, offset, count)
+    sending = current().machine.sendfile(out.file, file.file, file.fd, offset, count)
     sent = await syscall("sendfile", Conduit(out.fd, file, out), sending)
     if sending.signalled:
         current().broken_pipe()
@@ -106,9 +96,9 @@ def vmsplice(*args: object) -> NoReturn:
 
 
 def _check_flags(flags: int) -> None:
-    if flags & ~kernel.SPLICE_F_ALL:
+    if flags & ~SPLICE_F_ALL:
         fail(errno.EINVAL)
-    if flags & kernel.SPLICE_F_GIFT:
+    if flags & SPLICE_F_GIFT:
         raise Unsupported("asyncipc does not model SPLICE_F_GIFT")
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import operator
 from typing import Final
 
-from asyncipc.errors import fail
-from asyncipc.kernel.anonymous.timerfd import TimerFile
 from asyncipc.posix.arguments import file_of
 from asyncipc.posix.constants import TFD_CLOEXEC
 from asyncipc.runtime.clock import nanoseconds
@@ -67,7 +64,7 @@ def timerfd_settime_ns(
     """timerfd_settime(2): ``timerfd_settime`` with times in nanoseconds."""
 
     def change(fd: int, flags: int, initial: int, interval: int) -> tuple[int, int]:
-        return _timer_of(fd).settime(flags, initial, interval)
+        return file_of(fd).settime(flags, initial, interval)
 
     initial, interval = operator.index(initial), operator.index(interval)
     if initial not in TIME_T or interval not in TIME_T:
@@ -88,14 +85,7 @@ def timerfd_gettime(fd: int) -> tuple[float, float]:
 
 def timerfd_gettime_ns(fd: int) -> tuple[int, int]:
     """timerfd_gettime(2): ``timerfd_gettime`` with times in nanoseconds."""
-    return call("timerfd_gettime", lambda fd: _timer_of(fd).gettime(), operator.index(fd))
-
-
-def _timer_of(fd: int) -> TimerFile:
-    file = file_of(fd)
-    if not isinstance(file, TimerFile):
-        fail(errno.EINVAL)
-    return file
+    return call("timerfd_gettime", lambda fd: file_of(fd).gettime(), operator.index(fd))
 
 
 def _in_ns(seconds: float) -> int:

@@ -103,7 +103,10 @@ def pwritev(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0) -> 
         if len(parts) > IOV_MAX:
             file.write_at(b"", offset)
             fail(errno.EINVAL)
-        return file.write_at(b"".join(parts), offset)
+        written = file.write_at(b"".join(parts), offset)
+        if flags & (RWF_DSYNC | RWF_SYNC):
+            file.synchronize()
+        return written
 
     return call("pwritev2", verb, fd, parts, _offset(offset), flags_of(flags))
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, final
+from typing import Any
 
 import anyio
 
@@ -15,7 +15,6 @@ from asyncipc.runtime import lent
 from asyncipc.runtime.parking import Place, Scope, Sleeper
 
 
-@final
 class AsyncioSleeper(Sleeper):
     __slots__ = ("future",)
 
@@ -37,6 +36,7 @@ class AsyncioSleeper(Sleeper):
 
 class AsyncioParking:
     name = "asyncio"
+    tries_twice = False
     cancelled_type: type[BaseException] = asyncio.CancelledError
 
     def __init__(self, quantum: int) -> None:
@@ -68,6 +68,11 @@ class AsyncioParking:
 
     async def step(self) -> None:
         """Never due: see ``pause``."""
+
+    async def let_others_run(self) -> None:
+        """Nothing has had an effect yet: a cancellation may be raised here."""
+        self.spent = 0
+        await asyncio.sleep(0)
 
     async def sleep(self, sleeper: Sleeper) -> None:
         assert isinstance(sleeper, AsyncioSleeper)

@@ -8,17 +8,13 @@ else of a machine, so a new machine is these methods and its open files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from asyncipc.runtime.parking import Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from asyncipc.kernel.anonymous.epoll import EpollFile
-    from asyncipc.kernel.anonymous.pidfd import PidFile
-    from asyncipc.kernel.anonymous.signalfd import SignalFile
-    from asyncipc.kernel.anonymous.timerfd import TimerFile
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.console import Console
     from asyncipc.kernel.descriptors import Descriptor
@@ -28,20 +24,23 @@ if TYPE_CHECKING:
     from asyncipc.kernel.mqueue.queue import QueueAttributes
     from asyncipc.kernel.openfile import OpenFile
     from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.select import Sets
     from asyncipc.kernel.signals.disposition import Action, SignalInfo
     from asyncipc.kernel.sockets.socket import Socket
     from asyncipc.kernel.sync.futex import Futexes
-    from asyncipc.kernel.sync.semaphore import Semaphore
     from asyncipc.kernel.sysv.messages import QueueStatus
     from asyncipc.kernel.sysv.segments import SegmentStatus
-    from asyncipc.kernel.sysv.semaphore_call import SemaphoreCall
     from asyncipc.kernel.sysv.semaphore_sets import Argument, SemaphoreSetStatus
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.parking import Parking
     from asyncipc.runtime.process import Body, Program
     from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.sync import SharedSemaphore, Sync
+    from asyncipc.statistics import MachineStatistics
 
 Told = TypeVar("Told", covariant=True)
+Ready: TypeAlias = tuple[int, int]
+"""A descriptor and its readiness."""
 
 
 class Names(Protocol):
@@ -66,6 +65,8 @@ class Opening(Place, Protocol):
     """One call of open(2)."""
 
     def __call__(self) -> OpenFile | WouldBlock: ...
+    def forget(self) -> None:
+        """It is over: what nobody holds is closed."""
 
 
 class Segments(Protocol):
@@ -79,13 +80,22 @@ class Segments(Protocol):
     ) -> SegmentStatus | None: ...
 
 
+class SemaphoreOperation(Protocol):
+    """semop(2), as a verb."""
+
+    @property
+    def operations(self) -> Sequence[tuple[int, int, int]]: ...
+    def __call__(self) -> WouldBlock | None: ...
+    def arguments(self) -> tuple[object, ...]: ...
+
+
 class SemaphoreSets(Protocol):
     """The machine's System V semaphores: semget(2), semop(2) as a verb, semctl(2)."""
 
     def get(self, process: Process, key: int, count: int, flags: int) -> int: ...
     def operate(
         self, process: Process, identifier: int, operations: Sequence[tuple[int, int, int]]
-    ) -> SemaphoreCall: ...
+    ) -> SemaphoreOperation: ...
     def control(
         self, process: Process, identifier: int, index: int, command: int, argument: Argument
     ) -> int | list[int] | SemaphoreSetStatus: ...
@@ -112,6 +122,21 @@ class Locking(Place, Protocol[Told]):
     def __call__(self) -> Told | WouldBlock: ...
 
 
+class Asking(Protocol[Told]):
+    """One call that asks which descriptors are ready: a verb, and its answer without any wait."""
+
+    def __call__(self) -> Told | WouldBlock: ...
+    def ready(self) -> Told: ...
+
+
+class Sending(Protocol):
+    """One call of sendfile(2): a verb.  ``signalled``: it has met EPIPE after it sent some."""
+
+    signalled: bool
+
+    def __call__(self) -> int | WouldBlock: ...
+
+
 class Machine(Protocol):
     """Which machine a simulation is: it makes the backend, and knows how its tasks sleep."""
 
@@ -129,6 +154,21 @@ class Backend(Protocol):
     def first_process(self, name: str, console: Console) -> Process:
         """The process of the run's own program, with descriptors 0, 1 and 2."""
 
+    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
+        """Start another program beside it, as a child of nobody who waits; its pid."""
+
+    def is_inhabited(self) -> bool:
+        """Are there processes that are no tasks of ours?  The simulation is told when one ends."""
+
+    def close(self) -> None:
+        """The run is over, however it ended: nobody and nothing of it is left behind."""
+
+    def look_for_signals(self) -> None:
+        """Those that have come are pending, or have acted, when it returns."""
+
+    def statistics(self) -> MachineStatistics:
+        """Every object of the machine, as values, now."""
+
     @property
     def names(self) -> Names: ...
 
@@ -138,12 +178,35 @@ class Backend(Protocol):
     def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
         """open(2): a call under way, which is a verb and what the caller sleeps on."""
 
+    def splice(
+        self,
+        source: OpenFile,
+        target: OpenFile,
+        offset_in: int | None,
+        offset_out: int | None,
+        flags: int,
+    ) -> Callable[[int], int | WouldBlock]:
+        """splice(2): a verb of how much is to be moved"""
+
+    def tee(
+        self, source: OpenFile, target: OpenFile, flags: int
+    ) -> Callable[[int], int | WouldBlock]:
+        """tee(2): as ``splice``"""
+
+    def sendfile(
+        self, target: OpenFile, source: OpenFile, in_fd: int, offset: int | None, count: int
+    ) -> Sending:
+        """sendfile(2): a call under way"""
+
     @property
     def segments(self) -> Segments: ...
 
     @property
     def futexes(self) -> Futexes:
-        """Who sleeps at words of shared memory: mutexes and conditions stand on it"""
+        """Who sleeps at words of shared memory"""
+
+    @property
+    def sync(self) -> Sync: ...
 
     @property
     def semaphore_sets(self) -> SemaphoreSets: ...
@@ -151,7 +214,9 @@ class Backend(Protocol):
     @property
     def system_v_messages(self) -> SystemVMessages: ...
 
-    def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
+    def sem_open(
+        self, body: Body, name: bytes, flags: int, mode: int, value: int
+    ) -> SharedSemaphore:
         """sem_open(3)"""
 
     def sem_unlink(self, body: Body, name: bytes) -> None:
@@ -193,22 +258,28 @@ class Backend(Protocol):
     def mq_unlink(self, body: Body, name: bytes) -> None:
         """mq_unlink(3)"""
 
-    def epoll_create1(self, flags: int) -> EpollFile:
+    def poll(self, process: Process, requests: Sequence[tuple[int, int]]) -> Asking[list[Ready]]:
+        """poll(2) of numbers of the process's table: a call under way"""
+
+    def select(self, process: Process, sets: Sequence[Sequence[int]]) -> Asking[Sets]:
+        """select(2): as ``poll``"""
+
+    def epoll_create1(self, flags: int) -> OpenFile:
         """epoll_create1(2)"""
 
     def eventfd(self, initial: int, flags: int) -> OpenFile:
         """eventfd(2)"""
 
-    def timerfd_create(self, clock: int, flags: int) -> TimerFile:
+    def timerfd_create(self, clock: int, flags: int) -> OpenFile:
         """timerfd_create(2)"""
 
-    def signalfd(self, mask: int, flags: int) -> SignalFile:
+    def signalfd(self, mask: int, flags: int) -> OpenFile:
         """signalfd(2), of a new descriptor; ``mask``: signals as bits"""
 
-    def pidfd_open(self, pid: int, flags: int) -> PidFile:
+    def pidfd_open(self, pid: int, flags: int) -> OpenFile:
         """pidfd_open(2)"""
 
-    def pidfd_of_peer(self, pid: int) -> PidFile:
+    def pidfd_of_peer(self, pid: int) -> OpenFile:
         """SO_PEERPIDFD: of a process that may be gone."""
 
     def flock(self, body: Body, entry: Descriptor, operation: int) -> Locking[None]:
@@ -229,6 +300,21 @@ class Backend(Protocol):
         self, parent: Body, kind: int, number: int, options: int
     ) -> SignalInfo | WouldBlock | None:
         """waitid(2): a verb as ``waitpid``; None with WNOHANG."""
+
+    def getppid(self, body: Body) -> int:
+        """getppid(2)"""
+
+    def setuid(self, body: Body, uid: int) -> None:
+        """setuid(2)"""
+
+    def setgid(self, body: Body, gid: int) -> None:
+        """setgid(2)"""
+
+    def set_death_signal(self, body: Body, signal: int) -> None:
+        """prctl(2) with PR_SET_PDEATHSIG"""
+
+    def set_child_subreaper(self, body: Body, on: bool) -> None:
+        """prctl(2) with PR_SET_CHILD_SUBREAPER"""
 
     def setpgid(self, body: Body, pid: int, group: int) -> None:
         """setpgid(2)"""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Final, final
 
+from asyncipc.errors import Unsupported
 from asyncipc.events import Event, Failure, ProcessLife, SystemCall
 from asyncipc.kernel.descriptors import Descriptor, DescriptorTable
 from asyncipc.runtime.process import current
@@ -76,7 +77,7 @@ class Leaks:
     Descriptors that were inherited are the parent's, whether the child closes
     them or not, and those that an exec leaves open are the new program's by
     intention; who is killed could not close his own.  It watches one run at a
-    time: with the next it begins anew.
+    time: with the next it begins anew.  Not on the native machine (Unsupported).
     """
 
     def __init__(self) -> None:
@@ -112,6 +113,8 @@ class Leaks:
         """Whatever the process has now that it had not is this call's."""
         body = current()
         if body.simulation.kernel is not self._kernel:
+            if body.simulation.machine.name != "simulated":
+                raise Unsupported("Leaks on the native machine: it looks into the simulated kernel")
             self._begin(body.simulation.kernel)
         where = ""
         thing = outliving_made(event)

@@ -273,3 +273,14 @@ def check_asyncio() -> None:
     except AttributeError as error:
         purpose = "to see a cancellation before a call takes effect"
         _moved("asyncio", sys.version.split()[0], str(error), purpose)
+
+
+# -- the interpreter
+
+
+def interpreter_flags() -> list[str]:
+    """The options that start another interpreter as this one was.  There is no public form."""
+    import subprocess
+
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return flags

@@ -7,10 +7,12 @@ stand for.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
+from asyncipc.errors import fail
 from asyncipc.kernel.kernel import Kernel
-from asyncipc.kernel.signals.disposition import Action, SignalInfo
+from asyncipc.kernel.signals.disposition import Action, SignalInfo, check_number
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import Body, Program, name_of
 
@@ -35,6 +37,20 @@ class Life:
     def first_process(self, name: str, console: Console) -> Process:
         return self.kernel.first_process(name, console)
 
+    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
+        process = self.kernel.first_process(name_of(program), console)
+        self.simulation.start(process, program, args)
+        return process.pid
+
+    def is_inhabited(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is left when the tasks are gone."""
+
+    def look_for_signals(self) -> None:
+        """They come at once."""
+
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:
         child = self.kernel.fork(parent.process, name_of(program), parent.threads.own())
         self.simulation.start(child, program, args)
@@ -54,6 +70,10 @@ class Life:
             self.simulation.failures.pop(told.si_pid, None)
         return told
 
+    def getppid(self, body: Body) -> int:
+        parent = body.process.parent
+        return 0 if parent is None else parent.pid
+
     def setpgid(self, body: Body, pid: int, group: int) -> None:
         self.kernel.groups.setpgid(body.process, pid, group)
 
@@ -65,6 +85,33 @@ class Life:
 
     def getsid(self, body: Body, pid: int) -> int:
         return self.kernel.groups.find(body.process, pid).session
+
+    def setuid(self, body: Body, uid: int) -> None:
+        process = body.process
+        if uid < 0:
+            fail(errno.EINVAL)
+        if process.uid not in (0, uid):
+            fail(errno.EPERM)
+        if process.uid != uid:
+            process.death_signal = 0  # commit_creds() in kernel/cred.c
+        process.uid = uid
+
+    def setgid(self, body: Body, gid: int) -> None:
+        process = body.process
+        if gid < 0:
+            fail(errno.EINVAL)
+        if process.uid and process.gid != gid:
+            fail(errno.EPERM)
+        if process.gid != gid:
+            process.death_signal = 0
+        process.gid = gid
+
+    def set_death_signal(self, body: Body, signal: int) -> None:
+        check_number(signal)
+        body.process.death_signal = signal
+
+    def set_child_subreaper(self, body: Body, on: bool) -> None:
+        body.process.subreaper = on
 
     def kill(self, sender: Body, pid: int, signal: int) -> None:
         self.kernel.kill(sender.process, pid, signal)

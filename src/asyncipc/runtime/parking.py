@@ -7,6 +7,8 @@ The words that :mod:`asyncipc.runtime.syscall` knows; what is behind them is in
   cancellation always is.  ``pause()`` then deals with it.
 * ``sleep(sleeper)``: be away until ``sleeper.wake()``; cancellable.
 * ``step()``: let others run *after* a call took effect; not cancellable.
+* ``tries_twice``: is a refused call to try again before it sleeps, after
+  ``let_others_run()``?  Where sleeping is dear (``native/``), it pays.
 * ``seconds()``: the run's own clock.
 
 ``quantum`` calls may pass without the scheduler having its turn.  Where that
@@ -144,10 +146,12 @@ class Parking(Protocol):
     spent: int
     cancelled_type: type[BaseException]
     seconds: Callable[[], float]
+    tries_twice: bool
 
     def must_pause(self) -> bool: ...
     def pause(self) -> Awaitable[None]: ...
     def step(self) -> Awaitable[None]: ...
+    def let_others_run(self) -> Awaitable[None]: ...
 
     sleeper: Callable[[Place | None], Sleeper]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, final
 from asyncipc.errors import TimeFrozen, Unsupported
 from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.processes.process import Process, State
-from asyncipc.kernel.signals.disposition import SI_USER, SIGKILL, SIGPIPE, SignalInfo
+from asyncipc.kernel.signals.disposition import SI_TKILL, SIGKILL, SIGPIPE, SignalInfo
 from asyncipc.runtime.threads import MASK, Threads, run_handlers
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Body:
     def raise_signal(self, signal: int) -> None:
         """A signal to the calling task alone."""
         process = self.process
-        info = SignalInfo(signal, SI_USER, process.pid, process.uid)
+        info = SignalInfo(signal, SI_TKILL, process.pid, process.uid)
         self.simulation.kernel.delivery.deliver(process, info, self.threads.own())
 
     def settle(self) -> None:

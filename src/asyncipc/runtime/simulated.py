@@ -6,12 +6,15 @@ is when nobody says otherwise (``SIMULATED``).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
 from asyncipc.kernel.files.opening import Opening
 from asyncipc.kernel.openfile import OpenFile
+from asyncipc.kernel.poll import Poll
+from asyncipc.kernel.select import Select
 from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.runtime.life import Life
 from asyncipc.runtime.parking import Parking
@@ -19,28 +22,31 @@ from asyncipc.runtime.process import CURRENT, Body
 from asyncipc.runtime.trio_parking import TrioParking
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.anonymous.epoll import EpollFile
-    from asyncipc.kernel.anonymous.pidfd import PidFile
-    from asyncipc.kernel.anonymous.signalfd import SignalFile
-    from asyncipc.kernel.anonymous.timerfd import TimerFile
+    from collections.abc import Callable, Sequence
+
     from asyncipc.kernel.descriptors import Descriptor
     from asyncipc.kernel.files.namespace import Namespace
     from asyncipc.kernel.locks.flock import Flock
     from asyncipc.kernel.locks.records import FileLock, RecordLock
     from asyncipc.kernel.memory.mapping import Mapping
     from asyncipc.kernel.mqueue.queue import QueueAttributes
+    from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sync.futex import Futexes
+    from asyncipc.kernel.sync.makers import SyncMakers
     from asyncipc.kernel.sync.semaphore import Semaphore
     from asyncipc.kernel.sysv.message_queues import TypedQueues
     from asyncipc.kernel.sysv.segments import Segments
     from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
-    from asyncipc.runtime.backend import Backend
+    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.runtime.backend import Backend, Sending
     from asyncipc.runtime.simulation import Simulation
+    from asyncipc.statistics import MachineStatistics
 
 
 @final
 class Simulated(Life):
-    name = "simulated"
+    def statistics(self) -> MachineStatistics:
+        return self.kernel.statistics()
 
     @property
     def names(self) -> Namespace:
@@ -51,6 +57,32 @@ class Simulated(Life):
 
     def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
         return Opening(self.kernel, body.process, path, flags, mode)
+
+    def splice(
+        self,
+        source: OpenFile,
+        target: OpenFile,
+        offset_in: int | None,
+        offset_out: int | None,
+        flags: int,
+    ) -> Callable[[int], int | WouldBlock]:
+        from asyncipc.kernel.files.splice import Splicing
+
+        return Splicing(source, target, offset_in, offset_out, flags)
+
+    def tee(
+        self, source: OpenFile, target: OpenFile, flags: int
+    ) -> Callable[[int], int | WouldBlock]:
+        from asyncipc.kernel.files.splice import tee
+
+        return partial(tee, source, target, flags=flags)
+
+    def sendfile(
+        self, target: OpenFile, source: OpenFile, in_fd: int, offset: int | None, count: int
+    ) -> Sending:
+        from asyncipc.kernel.files.sendfile import Sendfile
+
+        return Sendfile(target, source, in_fd, offset, count)
 
     @property
     def segments(self) -> Segments:
@@ -67,6 +99,12 @@ class Simulated(Life):
     @property
     def system_v_messages(self) -> TypedQueues:
         return self.kernel.system_v_messages
+
+    @property
+    def sync(self) -> SyncMakers:
+        from asyncipc.kernel.sync.makers import SyncMakers
+
+        return SyncMakers(self.kernel.futexes)
 
     def sem_open(self, body: Body, name: bytes, flags: int, mode: int, value: int) -> Semaphore:
         from asyncipc.kernel.sync.named import sem_open
@@ -119,22 +157,28 @@ class Simulated(Life):
     def mq_unlink(self, body: Body, name: bytes) -> None:
         self.kernel.message_queues.unlink(body.process, name)
 
-    def epoll_create1(self, flags: int) -> EpollFile:
+    def poll(self, process: Process, requests: Sequence[tuple[int, int]]) -> Poll:
+        return Poll(process.table, requests)
+
+    def select(self, process: Process, sets: Sequence[Sequence[int]]) -> Select:
+        return Select(process.table, sets)
+
+    def epoll_create1(self, flags: int) -> OpenFile:
         return self.kernel.anonymous.epoll(flags)
 
     def eventfd(self, initial: int, flags: int) -> OpenFile:
         return self.kernel.anonymous.eventfd(initial, flags)
 
-    def timerfd_create(self, clock: int, flags: int) -> TimerFile:
+    def timerfd_create(self, clock: int, flags: int) -> OpenFile:
         return self.kernel.anonymous.timerfd(clock, flags)
 
-    def signalfd(self, mask: int, flags: int) -> SignalFile:
+    def signalfd(self, mask: int, flags: int) -> OpenFile:
         return self.kernel.anonymous.signalfd(mask, flags)
 
-    def pidfd_open(self, pid: int, flags: int) -> PidFile:
+    def pidfd_open(self, pid: int, flags: int) -> OpenFile:
         return self.kernel.anonymous.pidfd(pid, flags)
 
-    def pidfd_of_peer(self, pid: int) -> PidFile:
+    def pidfd_of_peer(self, pid: int) -> OpenFile:
         return self.kernel.anonymous.pidfd_of_peer(pid)
 
     def flock(self, body: Body, entry: Descriptor, operation: int) -> Flock:

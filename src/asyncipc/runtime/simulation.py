@@ -34,13 +34,7 @@ from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
 from asyncipc.runtime.error_groups import the_only_one, without_process_end
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
 from asyncipc.runtime.memory import Reserved
-from asyncipc.runtime.parking import (
-    QUANTUM_DEFAULT,
-    STRICT,
-    Group,
-    Parking,
-    Sleeper,
-)
+from asyncipc.runtime.parking import QUANTUM_DEFAULT, STRICT, Group, Parking, Sleeper
 from asyncipc.runtime.process import (
     CURRENT,
     Body,
@@ -119,8 +113,8 @@ class Simulation:
         self.thread = 0
         self.parking: Parking
         self.timers: Timers
-        self._console = Console(self.kernel, console)
-        self._console.hold()
+        self.console = Console(self.kernel, console)
+        self.console.hold()
         self._tree: AbstractAsyncContextManager[Group]
         self._group: Group
         self._root: Sleeper
@@ -176,9 +170,7 @@ class Simulation:
         check_program(program)
         if self._main is None:
             raise RuntimeError("the simulation is not running: spawn inside its block or its run")
-        process = self.kernel.first_process(name_of(program), self._console)
-        self.start(process, program, args)
-        return process.pid
+        return self.backend.spawn(program, args, self.console)
 
     def start(self, process: Process, program: Program, args: tuple[object, ...]) -> Body:
         """Give a process a body; it runs from the next time its creator yields."""
@@ -196,8 +188,12 @@ class Simulation:
             if mourned is not None:
                 self.timers.cancel(mourned)
                 self._set_impatience()
-            if not self.bodies:
-                self._root.wake()
+            self.someone_left()
+
+    def someone_left(self) -> None:
+        """A process has ended: it may have been the last."""
+        if not self.bodies:
+            self._root.wake()
 
     def is_block(self, body: Body) -> bool:
         """Is it the caller's block, which is no task of ours to run or replace?"""
@@ -261,7 +257,7 @@ class Simulation:
         try:
             async with self.parking.group() as self._group:
                 self._serve()
-                process = self.backend.first_process(name_of(program), self._console)
+                process = self.backend.first_process(name_of(program), self.console)
                 main = self._main = self.start(process, program, args)
                 try:
                     await self._until_all_have_ended()
@@ -273,6 +269,7 @@ class Simulation:
         except BaseExceptionGroup as group:
             raise the_only_one(group) from None
         finally:
+            self.backend.close()
             if time is not None:
                 time.over = True
         if self._verdict is not None:
@@ -327,7 +324,7 @@ class Simulation:
             lent.seed_trio(self.dice("scheduler"))
 
     async def _until_all_have_ended(self) -> None:
-        while self.bodies and self._verdict is None:
+        while (self.bodies or self.backend.is_inhabited()) and self._verdict is None:
             await self.parking.sleep(self._root)
         if self._verdict is not None:
             raise self._verdict
@@ -345,7 +342,7 @@ class Simulation:
         self._tree = self.parking.group()
         self._group = await self._tree.__aenter__()
         self._serve()
-        process = self.backend.first_process("main", self._console)
+        process = self.backend.first_process("main", self.console)
         body = self._main = Body(self, process)
         body.task = self.parking.current_task()
         body.scope.__enter__()
@@ -374,6 +371,8 @@ class Simulation:
             await self._tree.__aexit__(type(raised) if raised else None, raised, None)
         except BaseExceptionGroup as group:
             raised = the_only_one(group)
+        finally:
+            self.backend.close()
         if raised is None:
             self._raise_failures()
         elif raised is not error:

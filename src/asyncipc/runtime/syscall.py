@@ -24,12 +24,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from threading import get_ident
-from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
+from typing import Final, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
+from asyncipc.runtime.attempts import if_still_open, second_try
 from asyncipc.runtime.interruption import GO_ON, ends_by_stop, is_signalled, progress, signalled
 from asyncipc.runtime.parking import NOTHING, Asleep, Place, Raised, Sleeper
 from asyncipc.runtime.patience import TIMED_OUT, hold_and_limit, timed_out, would_block
@@ -69,20 +70,23 @@ async def syscall(
     parking = body.parking
     if parking.must_pause():
         await parking.pause()
-        verb = _if_still_open(place, verb)
+        verb = if_still_open(place, verb)
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
         if attendance is not None:
             verb = cast("Callable[[*Args], T]", attendance.verb)
             args = cast("tuple[*Args]", attendance.args)
-        verb = _if_still_open(place, verb)
+        verb = if_still_open(place, verb)
     try:
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
                 would_block(result)
-            result = await _wait(body, place, (call, verb, args, result), until_ns)
+            if parking.tries_twice and not body.attention:
+                result = await second_try(body, place, verb, args, result)
+            if type(result) is WouldBlock:
+                result = await _wait(body, place, (call, verb, args, result), until_ns)
         else:
             parking.spent += 1
             if parking.spent >= parking.quantum:
@@ -93,15 +97,6 @@ async def syscall(
     if body.attention:
         _leave(body, attendance, result)
     return result  # type: ignore[return-value]
-
-
-def _if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:
-    """The verb, or EBADF: another task may have closed the place before the call had begun."""
-    return verb if place is None or place.open else _closed
-
-
-def _closed(*_: object) -> NoReturn:
-    fail(errno.EBADF)
 
 
 def _leave(body: Body, attendance: Attendance | None, result: object) -> None:

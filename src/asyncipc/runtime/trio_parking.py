@@ -6,7 +6,7 @@ calls yield are made once and yielded again, and one outcome wakes everybody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from inspect import CORO_CLOSED, getcoroutinestate
 from types import coroutine
@@ -88,6 +88,7 @@ class TrioSleeper(Sleeper):
 
 class TrioParking:
     name = "trio"
+    tries_twice = False
     cancelled_type: type[BaseException] = trio.Cancelled
 
     def __init__(self, quantum: int) -> None:
@@ -106,6 +107,9 @@ class TrioParking:
         self.spent = 0
         _reschedule(lent.trio_task(), _WOKEN)
         yield _STEP
+
+    def let_others_run(self) -> Awaitable[None]:
+        return self.step()
 
     @coroutine
     def sleep(self, sleeper: Sleeper) -> Generator[object, Any, None]:

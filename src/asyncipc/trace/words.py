@@ -27,6 +27,7 @@ ACTION_FLAGS: Final = {
 }
 
 SIGNAL_CODES: Final = {
+    -6: "SI_TKILL",
     -1: "SI_QUEUE",
     0: "SI_USER",
     0x80: "SI_KERNEL",

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import errno
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias, final
+from collections.abc import Iterator
+from typing import Final, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.anonymous import nesting
@@ -33,6 +33,7 @@ from asyncipc.kernel.anonymous.interest import (
     EXCLUSIVE_MAY,
     Interest,
 )
+from asyncipc.kernel.epoll_wait import Report
 from asyncipc.kernel.openfile import O_CLOEXEC, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.waitqueue import Waiter, WouldBlock
@@ -41,11 +42,6 @@ EPOLL_CLOEXEC: Final = O_CLOEXEC
 EPOLL_CTL_ADD: Final = 1
 EPOLL_CTL_DEL: Final = 2
 EPOLL_CTL_MOD: Final = 3
-EVENTS_MAX: Final = (2**31 - 1) // 12
-"""EP_MAX_EVENTS: an int's worth of bytes of struct epoll_event."""
-
-Report: TypeAlias = tuple[int, int]
-"""An entry's data, and its events."""
 
 
 @final
@@ -66,7 +62,7 @@ class EpollFile(AnonymousFile):
     # -- the list of interests
 
     def control(self, operation: int, fd: int, file: OpenFile, events: int, data: int = 0) -> None:
-        """epoll_ctl(2), as far as the entry goes.  EINVAL, EEXIST, ENOENT, ELOOP."""
+        """epoll_ctl(2).  EPERM, EINVAL, EEXIST, ENOENT, ELOOP."""
         self._check(operation, file, events)
         entry = self._entries.get((fd, file))
         if operation == EPOLL_CTL_ADD:
@@ -86,6 +82,7 @@ class EpollFile(AnonymousFile):
             self.make_ready(entry)
 
     def _check(self, operation: int, file: OpenFile, events: int) -> None:
+        file.demand_events()
         if file is self or operation not in (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD):
             fail(errno.EINVAL)
         is_epoll = isinstance(file, EpollFile)
@@ -135,6 +132,9 @@ class EpollFile(AnonymousFile):
     def is_awaited(self) -> bool:
         return self.sleepers.is_awaited
 
+    def wait_events(self, most: int) -> list[Report] | WouldBlock:
+        return self.take(most) or self.refusal
+
     def take(self, most: int) -> list[Report]:
         """What is ready, ``most`` entries at most, in the order in which they became so."""
         reports: list[Report] = []
@@ -169,75 +169,6 @@ class EpollFile(AnonymousFile):
 
     def wakers(self, mask: int) -> tuple[object, ...]:
         return tuple(waker for entry in self for waker in entry.file.wakers(entry.events))
-
-
-def epoll_of(file: OpenFile) -> EpollFile:
-    """EINVAL for what is none."""
-    if not isinstance(file, EpollFile):
-        fail(errno.EINVAL)
-    return file
-
-
-def control(
-    epoll: OpenFile, operation: int, fd: int, file: OpenFile, events: int, data: int
-) -> None:
-    """epoll_ctl(2), which looks at the other file first: EPERM for what is always ready
-    (a regular file, a directory, the console), since it has nobody who would tell.
-    """
-    if not file.queues(READABLE):
-        fail(errno.EPERM)
-    epoll_of(epoll).control(operation, fd, file, events, data)
-
-
-@final
-class EpollWait:
-    """One call of epoll_wait(2): a verb that refuses while nothing is ready.
-
-    ``find``: what a number stands for, which is asked when the call acts.
-    """
-
-    __slots__ = ("_epoll", "_find", "_shown")
-
-    restarts: Final = False
-    survives_stops: Final = False
-    """EINTR whatever woke it, SIGSTOP and SIGCONT too (ep_poll, measured)."""
-
-    def __init__(self, find: Callable[[int], OpenFile], fd: int, most: int) -> None:
-        self._find = find
-        self._epoll: EpollFile | None = None
-        self._shown = fd, most
-
-    def __call__(self) -> list[Report] | WouldBlock:
-        """EBADF, EINVAL."""
-        return self.at_once() or self._found().refusal
-
-    def at_once(self) -> list[Report]:
-        """The same without any time at all."""
-        return self._found().take(self._shown[1])
-
-    def _found(self) -> EpollFile:
-        """ep_check_params(): the descriptor, the room, what the descriptor stands for."""
-        if self._epoll is None:
-            fd, most = self._shown
-            file = self._find(fd)
-            if not 0 < most <= EVENTS_MAX:
-                fail(errno.EINVAL)
-            self._epoll = epoll_of(file)
-        return self._epoll
-
-    def timed_out(self) -> list[Report]:
-        """What it answers when its time is over."""
-        return []
-
-    def hold(self) -> None:
-        """The epoll stays open while the call sleeps."""
-        self._found().hold()
-
-    def drop(self) -> None:
-        self._found().drop()
-
-    def arguments(self) -> tuple[object, ...]:
-        return self._shown
 
 
 @final

@@ -74,6 +74,12 @@ class PidFile(AnonymousFile):
     def wakers(self, mask: int) -> tuple[object, ...]:
         return () if self.is_reaped else (self.process,)
 
+    def awaited_pid(self) -> int:
+        """waitid(2) with P_PIDFD.  ECHILD for one who is gone."""
+        if self.process is None or self.is_reaped:
+            fail(errno.ECHILD)
+        return self.process.pid
+
     def send_signal(self, sender: Process, signal: int, flags: int) -> None:
         """pidfd_send_signal(2): to this very process.  ESRCH once it is reaped; EPERM, EINVAL."""
         if flags & ~SEND_FLAGS:

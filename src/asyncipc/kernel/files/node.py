@@ -55,6 +55,8 @@ class Status(NamedTuple):
     modified_ns: int = 0
     changed_ns: int = 0
     blocks: int = 0
+    device: int = 1
+    block_size: int = 4096
 
 
 class Node:
@@ -173,7 +175,7 @@ class Directory(Node):
         return 2 + inner if self.linked else 0
 
     def size(self) -> int:
-        return ENTRY_SIZE * (2 + len(self.entries)) if self.linked else 0
+        return ENTRY_SIZE * (2 + len(self.entries))  # a removed one too
 
     def opened(self, kernel: Home, process: Process, flags: int) -> OpenFile:
         from asyncipc.kernel.files.directory import DirectoryFile  # few programs open one

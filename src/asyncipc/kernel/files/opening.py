@@ -103,13 +103,17 @@ class Opening(OpenFile):
 
     def _undo(self) -> NoReturn:
         """O_DIRECT is for who has opened, and is refused then (do_dentry_open)."""
-        self.release()
-        self._file = None
+        self.forget()
         fail(errno.EINVAL)
 
     def release(self) -> None:
-        if self._file is not None and not self._file.holders:
-            self._file.release()
+        self.forget()
+
+    def forget(self) -> None:
+        """The call is over: what it has opened is closed, unless somebody holds it."""
+        file, self._file = self._file, None
+        if file is not None and not file.holders:
+            file.release()
 
     def poll(self) -> int:
         return 0

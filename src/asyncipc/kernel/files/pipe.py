@@ -168,6 +168,7 @@ class PipeEnd(OpenFile):
     __slots__ = ("paired", "pipe")
 
     noun = "pipe"
+    channel_kind = "pipe"
     file_mode = S_IFIFO | 0o600
     direct = True
     whole_max = PIPE_BUF

@@ -51,6 +51,10 @@ F_SEAL_SHRINK: Final = 2
 F_SEAL_GROW: Final = 4
 F_SEAL_WRITE: Final = 8
 F_SEAL_FUTURE_WRITE: Final = 16
+F_SEAL_EXEC: Final = 32
+ALL_SEALS: Final = 63
+ANY_WRITE: Final = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
+"""What F_SEAL_EXEC implies for a file that may be executed."""
 
 OFFSET_MAX: Final = 2**63 - 1
 """MAX_LFS_FILESIZE: what loff_t holds."""
@@ -152,6 +156,7 @@ class RegularFile(NodeFile):
     __slots__ = ("direct", "readable", "writable")
 
     noun = "file"
+    channel_kind = "file"
     node: RegularNode
 
     def __init__(self, kernel: Home, node: RegularNode, flags: int) -> None:
@@ -231,6 +236,26 @@ class RegularFile(NodeFile):
         if not self.writable or length < 0:
             fail(errno.EINVAL)
         self.node.truncate(length, self.kernel.timers.now())
+
+    def get_seals(self) -> int:
+        return self.node.seals
+
+    def add_seals(self, seals: int) -> None:
+        """fcntl(F_ADD_SEALS): EPERM, EINVAL, EBUSY (memfd_add_seals)."""
+        if not self.writable:
+            fail(errno.EPERM)
+        if seals & ~ALL_SEALS:
+            fail(errno.EINVAL)
+        node = self.node
+        if node.seals & F_SEAL_SEAL:
+            fail(errno.EPERM)
+        if seals & ~node.seals & F_SEAL_WRITE and any(
+            mapping.writable for mapping in node.contents.mappings
+        ):
+            fail(errno.EBUSY, "it is mapped shared by somebody who may write")
+        if seals & F_SEAL_EXEC and node.mode & 0o111:
+            seals |= ANY_WRITE
+        node.seals |= seals
 
     def unread(self) -> int:
         """FIONREAD: from the offset to the end, below 0 behind it; an int of 32 bits."""

@@ -70,8 +70,10 @@ class Sendfile:
             fail(errno.EINVAL)
         if not self._count and has_offset(source):
             return 0
-        if not isinstance(source, RegularFile) or not isinstance(target, RegularFile | Socket):
+        if not isinstance(source, RegularFile):
             fail(errno.EINVAL)
+        if not isinstance(target, RegularFile | Socket):  # nobody asks it, if there is nothing
+            return fail(errno.EINVAL) if source.read_at(1, self._start()) else 0
         return self._send(source, target)
 
     def _check(self) -> None:

@@ -17,7 +17,7 @@ slot or more on Linux (here: by the page); SPLICE_F_GIFT and vmsplice(2).
 from __future__ import annotations
 
 import errno
-from typing import Final
+from typing import Final, final
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.files.pipe import PAGE, PipeEnd
@@ -88,6 +88,31 @@ def splice(
         fail(errno.EINVAL)
     nonblock |= target.flags & O_NONBLOCK
     return file_to_pipe(source, target, count, offset_in, nonblock, began)
+
+
+@final
+class Splicing:
+    """One call of splice(2): a verb of how much is to be moved."""
+
+    __slots__ = ("_arguments", "_began", "_files")
+
+    def __init__(
+        self,
+        source: OpenFile,
+        target: OpenFile,
+        offset_in: int | None,
+        offset_out: int | None,
+        flags: int,
+    ) -> None:
+        self._files = source, target
+        self._arguments = offset_in, offset_out, flags
+        self._began: int | None = None
+
+    def __call__(self, count: int) -> int | WouldBlock:
+        if self._began is None:
+            self._began = own_offset(*self._files)
+        offset_in, offset_out, flags = self._arguments
+        return splice(*self._files, count, offset_in, offset_out, flags, self._began)
 
 
 def own_offset(*files: OpenFile) -> int | None:

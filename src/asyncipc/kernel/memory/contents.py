@@ -94,11 +94,44 @@ class Mapped(Protocol):
         """The contents end there now."""
 
 
+class Octets(Protocol):
+    """What a mapping shows, be it these contents or the operating system's memory.
+
+    As the key of a word it is equal to what shows the same octets.
+    """
+
+    @property
+    def size(self) -> int:
+        """Where it ends, now."""
+
+    @property
+    def is_private(self) -> bool:
+        """Is it one mapping's own, whose every fork has a copy?"""
+
+    def peek(self, offset: int, size: int) -> bytes: ...
+    def poke(self, offset: int, data: bytes | bytearray | memoryview) -> None: ...
+    def lend(self, offset: int, size: int) -> Loan: ...
+    def synchronize(self, offset: int, size: int) -> None:
+        """msync(2)"""
+
+    def enter(self, mapping: Mapped) -> None:
+        """It is mapped."""
+
+    def leave(self, mapping: Mapped) -> None:
+        """It is no longer."""
+
+    def forked(self) -> Octets:
+        """What the mapping of a forked child shows."""
+
+
 @final
 class Contents:
     """``size``: the file's, in octets.  ``mappings``: who maps it, in order of mmap."""
 
     __slots__ = ("_memory", "_octets", "_pages", "mappings", "size")
+
+    is_private = False
+    """A private mapping has its pages beside it (``private_pages``)."""
 
     def __init__(self, memory: Memory, size: int = 0) -> None:
         self._memory = memory
@@ -167,6 +200,18 @@ class Contents:
         """The octets themselves, for a program to keep; a raw view."""
         self.pin()
         return self._memory.lend(self._make_room(offset + size), offset, offset + size)
+
+    def synchronize(self, offset: int, size: int) -> None:
+        """Everybody sees everything at once."""
+
+    def enter(self, mapping: Mapped) -> None:
+        self.mappings[mapping] = None
+
+    def leave(self, mapping: Mapped) -> None:
+        del self.mappings[mapping]
+
+    def forked(self) -> Contents:
+        return self
 
     def pin(self, room: int = 0) -> memoryview:
         """From now on the octets stand on reserved memory.

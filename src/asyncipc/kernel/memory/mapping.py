@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.memory.contents import PAGE, Contents, Memory
+from asyncipc.kernel.memory.contents import PAGE, Memory, Octets
 from asyncipc.kernel.memory.private_pages import PrivatePages
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Mapping:
 
     def __init__(
         self,
-        contents: Contents,
+        contents: Octets,
         offset: int,
         length: int,
         protection: int,
@@ -111,7 +111,7 @@ class Mapping:
 
     @property
     def is_shared(self) -> bool:
-        return self._pages is None
+        return self._pages is None and not self.contents.is_private
 
     # -- access
 
@@ -130,7 +130,7 @@ class Mapping:
         else:
             self.contents.poke(self.offset + offset, data)
 
-    def place(self, offset: int, size: int = 1) -> tuple[Contents, int]:
+    def place(self, offset: int, size: int = 1) -> tuple[Octets, int]:
         """The contents that ``size`` octets there are part of, and where in them: to every
         process that shares the memory the same.  EFAULT beyond the mapping.
 
@@ -174,6 +174,10 @@ class Mapping:
         self._loans = [*(loan for loan in self._loans if loan()), is_held]
         return view if self.protection & PROT_WRITE else view.toreadonly()
 
+    def synchronize(self, offset: int, size: int) -> None:
+        """msync(2)"""
+        self.contents.synchronize(self.offset + offset, size)
+
     def is_lent(self) -> bool:
         """Is a raw view, or a part of one, still held?"""
         return any(loan() for loan in self._loans)
@@ -182,12 +186,12 @@ class Mapping:
 
     def enter(self, process: Process) -> None:
         """It is in an address space."""
-        self.contents.mappings[self] = None
+        self.contents.enter(self)
         if self.backing is not None:
             self.backing.mapped(process)
 
     def leave(self, process: Process) -> None:
-        del self.contents.mappings[self]
+        self.contents.leave(self)
         if self.backing is not None:
             self.backing.unmapped(process)
 
@@ -199,7 +203,7 @@ class Mapping:
     def copy(self) -> Mapping:
         """fork(2): the child's, at the same address."""
         copied = Mapping(
-            self.contents,
+            self.contents.forked(),
             self.offset,
             self.length,
             self.protection,

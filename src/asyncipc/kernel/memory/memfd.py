@@ -1,9 +1,9 @@
-"""memfd_create(2): a regular file without a name, and the seals that fcntl(2) puts on it.
+"""memfd_create(2): a regular file without a name, which fcntl(2) may seal.
 
 Laws (mm/memfd.c): a seal is never taken off.  F_SEAL_SEAL, which all files have
 that are not made with MFD_ALLOW_SEALING, refuses more.  F_SEAL_WRITE is refused
-while a shared mapping could still write, be it not now.  What the seals refuse
-is said where it is done: kernel/files/regular and kernel/memory/mmap.
+while a shared mapping could still write, be it not now.  Who puts them on, and
+what they refuse, is said in kernel/files/regular and kernel/memory/mmap.
 """
 
 from __future__ import annotations
@@ -12,16 +12,8 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from asyncipc.errors import Unsupported, fail
-from asyncipc.kernel.files.regular import (
-    F_SEAL_FUTURE_WRITE,
-    F_SEAL_GROW,
-    F_SEAL_SEAL,
-    F_SEAL_SHRINK,
-    F_SEAL_WRITE,
-    RegularFile,
-    RegularNode,
-)
-from asyncipc.kernel.openfile import O_ACCMODE, O_RDWR, O_WRONLY, OpenFile
+from asyncipc.kernel.files.regular import F_SEAL_EXEC, RegularFile, RegularNode
+from asyncipc.kernel.openfile import O_RDWR
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home
@@ -35,10 +27,6 @@ MFD_EXEC: Final = 16
 MFD_NAME_MAX: Final = 249
 F_ADD_SEALS: Final = 1033
 F_GET_SEALS: Final = 1034
-F_SEAL_EXEC: Final = 32
-ALL_SEALS: Final = 63
-ANY_WRITE: Final = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
-"""What F_SEAL_EXEC implies for a file that may be executed."""
 EXECUTABLE: Final = 0o777
 NOT_EXECUTABLE: Final = 0o666
 O_LARGEFILE: Final = 0o100000
@@ -65,28 +53,3 @@ def memfd_create(home: Home, process: Process, name: bytes, flags: int) -> Regul
     file = RegularFile(home, node, O_RDWR | O_LARGEFILE)
     file.direct = False  # nobody has opened it (shmem_file_open)
     return file
-
-
-def get_seals(file: OpenFile) -> int:
-    """fcntl(F_GET_SEALS): EINVAL for what is no regular file."""
-    if not isinstance(file, RegularFile):
-        fail(errno.EINVAL)
-    return file.node.seals
-
-
-def add_seals(file: OpenFile, seals: int) -> None:
-    """fcntl(F_ADD_SEALS): EPERM, EINVAL, EBUSY (memfd_add_seals)."""
-    if file.flags & O_ACCMODE not in {O_WRONLY, O_RDWR}:
-        fail(errno.EPERM)
-    if seals & ~ALL_SEALS or not isinstance(file, RegularFile):
-        fail(errno.EINVAL)
-    node = file.node
-    if node.seals & F_SEAL_SEAL:
-        fail(errno.EPERM)
-    if seals & ~node.seals & F_SEAL_WRITE and any(
-        mapping.writable for mapping in node.contents.mappings
-    ):
-        fail(errno.EBUSY, "it is mapped shared by somebody who may write")
-    if seals & F_SEAL_EXEC and node.mode & 0o111:
-        seals |= ANY_WRITE
-    node.seals |= seals

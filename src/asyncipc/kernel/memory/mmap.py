@@ -8,6 +8,7 @@ or hints (MAP_POPULATE, MAP_NORESERVE) is taken and changes nothing.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import Unsupported, fail
@@ -41,9 +42,9 @@ class MappedFile:
 
     __slots__ = ("_file", "accessed")
 
-    def __init__(self, file: RegularFile) -> None:
+    def __init__(self, file: OpenFile, accessed: Callable[[int, int], None]) -> None:
         self._file = file
-        self.accessed = file.node.allocate
+        self.accessed = accessed
 
     def describe(self) -> str:
         return self._file.describe()
@@ -53,6 +54,18 @@ class MappedFile:
 
     def unmapped(self, process: Process) -> None:
         self._file.drop()
+
+
+def demand_modelled(length: int, flags: int, protection: int, offset: int) -> None:
+    """EINVAL, ENOMEM, and what is refused by name."""
+    if offset % PAGE or not length:
+        fail(errno.EINVAL)
+    if length > ADDRESSES:
+        fail(errno.ENOMEM)
+    if flags & ~(MAP_TYPE | MAP_ANONYMOUS | HINTS):
+        raise Unsupported(f"asyncipc does not model mmap() flags {flags:#x}")
+    if protection & ~(PROT_READ | PROT_WRITE):
+        raise Unsupported(f"asyncipc does not model mmap() protection {protection:#x}")
 
 
 @final
@@ -76,14 +89,7 @@ class MemoryMaps:
 
         EINVAL, EACCES, ENODEV, EPERM (seals), ENOMEM.
         """
-        if offset % PAGE or not length:
-            fail(errno.EINVAL)
-        if length > ADDRESSES:
-            fail(errno.ENOMEM)
-        if flags & ~(MAP_TYPE | MAP_ANONYMOUS | HINTS):
-            raise Unsupported(f"asyncipc does not model mmap() flags {flags:#x}")
-        if protection & ~(PROT_READ | PROT_WRITE):
-            raise Unsupported(f"asyncipc does not model mmap() protection {protection:#x}")
+        demand_modelled(length, flags, protection, offset)
         kind = flags & MAP_TYPE
         if file is None:
             mapping = self._anonymous(kind, length, protection)
@@ -128,7 +134,7 @@ class MemoryMaps:
             length,
             protection,
             private_in=private_in,
-            backing=MappedFile(file),
+            backing=MappedFile(file, file.node.allocate),
             writable=writable,
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import final
 
-from asyncipc.kernel.memory.contents import PAGE, Contents, Loan, Memory, pages_in
+from asyncipc.kernel.memory.contents import PAGE, Contents, Loan, Memory, Octets, pages_in
 
 
 @final
@@ -19,7 +19,7 @@ class PrivatePages:
 
     __slots__ = ("_memory", "_offset", "_size", "_source", "_taken", "own")
 
-    def __init__(self, memory: Memory, source: Contents, offset: int, size: int) -> None:
+    def __init__(self, memory: Memory, source: Octets, offset: int, size: int) -> None:
         self._memory = memory
         self._source = source
         self._offset = offset

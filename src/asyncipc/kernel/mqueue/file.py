@@ -63,21 +63,18 @@ class MessageQueueFile(OpenFile):
 
     # -- attributes and notification
 
-    def attributes(self) -> QueueAttributes:
-        """mq_getattr(3)"""
+    def queue_attributes(self) -> QueueAttributes:
         queue = self.queue
         return QueueAttributes(self.nonblocking, queue.maxmsg, queue.msgsize, len(queue))
 
-    def set_flags(self, flags: int) -> QueueAttributes:
-        """mq_setattr(3): O_NONBLOCK and nothing else; what was in force.  EINVAL."""
+    def set_queue_flags(self, flags: int) -> QueueAttributes:
         if flags & ~O_NONBLOCK:
             fail(errno.EINVAL)
-        former = self.attributes()
+        former = self.queue_attributes()
         self.flags = self.flags & ~O_NONBLOCK | flags
         return former
 
-    def notify(self, process: Process, event: SignalEvent | None) -> None:
-        """mq_notify(3)"""
+    def notify_process(self, process: Process, event: SignalEvent | None) -> None:
         register(self._room.kernel.delivery, self.queue, process, event)
 
     # -- as any descriptor

@@ -82,7 +82,7 @@ def waitid(
         told = _news(kernel, child, options)
         if told is not None:
             return told[1]
-    _demand_one(_children_meant(process, pid))
+    _demand_one(_possible_news(process, pid, options))
     if options & WNOHANG:
         return None
     if kind == P_PIDFD and process.table[number].file.flags & O_NONBLOCK:
@@ -107,16 +107,9 @@ def _pid_of(process: Process, kind: int, number: int) -> int:
 
 def _pid_of_pidfd(process: Process, fd: int) -> int:
     """EINVAL below 0, EBADF for what is no pidfd, ECHILD for one who is gone."""
-    from asyncipc.kernel.anonymous.pidfd import PidFile
-
     if fd < 0:
         fail(errno.EINVAL)
-    file = process.table[fd].file
-    if not isinstance(file, PidFile):
-        fail(errno.EBADF)
-    if file.process is None or file.is_reaped:
-        fail(errno.ECHILD)
-    return file.process.pid
+    return process.table[fd].file.awaited_pid()
 
 
 def _with_news(process: Process, pid: int) -> Iterator[Process]:
@@ -133,6 +126,13 @@ def _demand_one(children: Iterator[Process]) -> None:
     """ECHILD if nobody is meant at all."""
     if next(children, None) is None:
         fail(errno.ECHILD)
+
+
+def _possible_news(process: Process, pid: int, options: int) -> Iterator[Process]:
+    """Of a zombie nothing but its end can be told (wait_consider_task)."""
+    ends = options & WEXITED
+    meant = _children_meant(process, pid)
+    return (child for child in meant if ends or child.state is not State.ZOMBIE)
 
 
 def _children_meant(process: Process, pid: int) -> Iterator[Process]:

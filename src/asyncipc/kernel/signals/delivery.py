@@ -9,7 +9,7 @@ runtime takes its signal when a task of the process is in a call.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from asyncipc.errors import fail
 from asyncipc.kernel.processes.process import Process, State
@@ -30,6 +30,7 @@ from asyncipc.kernel.signals.disposition import (
     STOPPING,
     UNCATCHABLE,
     Action,
+    Disposition,
     Effect,
     SignalInfo,
     bit,
@@ -45,9 +46,12 @@ STOPPED_STATUS = 0x7F
 SECOND = 1_000_000_000
 
 
-@final
 class Delivery:
-    """The signals of one kernel's processes."""
+    """The signals of one kernel's processes.
+
+    Where processes are the operating system's, another takes its place, which
+    leaves to that what it does.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -153,9 +157,9 @@ class Delivery:
             signal = info.si_signo
             what = effect(signal, process.action(signal).handler)
             if what is Effect.TERMINATE:
-                self._kernel.end(process, signal)
+                self.terminate(process, signal)
             elif what is Effect.STOP:
-                self._stop(process, signal)
+                self.stop(process, signal)
         if process.alive and process.body is not None:
             process.body.alert()
 
@@ -185,11 +189,19 @@ class Delivery:
         self.settle(process)
         return former
 
+    def terminate(self, process: Process, signal: int) -> None:
+        """The default action of most signals."""
+        self._kernel.end(process, signal)
+
     # -- stopping and going on
 
-    def _stop(self, process: Process, signal: int) -> None:
-        if signal != SIGSTOP and self._kernel.groups.is_orphaned(process.group):
-            return
+    def stop(self, process: Process, signal: int) -> None:
+        """The default action of SIGSTOP and its kin."""
+        if signal == SIGSTOP or not self._kernel.groups.is_orphaned(process.group):
+            self.has_stopped(process, signal)
+
+    def has_stopped(self, process: Process, signal: int) -> None:
+        """The process stands still, by this signal; its parent is told."""
         process.state = process.news = State.STOPPED
         process.status = signal << 8 | STOPPED_STATUS
         self._kernel.stopped += 1
@@ -197,10 +209,13 @@ class Delivery:
         self._state_changed(process, CLD_STOPPED, signal)
 
     def _resume(self, process: Process) -> None:
-        if process.state is not State.STOPPED:
-            return
+        if process.state is State.STOPPED:
+            self.has_continued(process)
+
+    def has_continued(self, process: Process) -> None:
+        """The process goes on; its parent is told."""
+        self._kernel.stopped -= process.state is State.STOPPED
         process.state = process.news = State.RUNNING
-        self._kernel.stopped -= 1
         self._kernel.tell(process, "continued", "")
         self._state_changed(process, CLD_CONTINUED, SIGCONT)
 
@@ -212,7 +227,9 @@ class Delivery:
         parent = process.parent
         if parent is None or parent is self._kernel.init:
             return
-        if not parent.action(SIGCHLD).flags & SA_NOCLDSTOP:
+        wish = parent.action(SIGCHLD)
+        ignored = wish.handler is Disposition.IGNORE  # even if blocked (do_notify_parent_cldstop)
+        if not ignored and not wish.flags & SA_NOCLDSTOP:
             self.deliver(parent, SignalInfo(SIGCHLD, code, process.pid, process.uid, signal))
         parent.child_has_news(process)
 

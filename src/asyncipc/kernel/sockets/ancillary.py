@@ -129,7 +129,6 @@ class Unsent(Holding):
     ended = executed
 
 
-@final
 class Outgoing:
     """The control messages of one sendmsg(2), checked and held as it begins."""
 
@@ -246,15 +245,16 @@ def told(sender: Socket, receiver: Socket) -> Credentials | None:
 class ControlRoom:
     """A receiver's control buffer of ``size`` bytes, and the process whose table it fills.
 
+    ``left``: bytes of it that are still free.
     ``writer``: who sent what a call that waits for more has received so far.
     """
 
-    __slots__ = ("_cloexec", "_left", "_process", "flags", "items", "writer")
+    __slots__ = ("_cloexec", "_process", "flags", "items", "left", "writer")
 
     def __init__(self, process: Process, size: int, flags: int) -> None:
         self.writer: Credentials | None = None
         self._process = process
-        self._left = size
+        self.left = size
         self._cloexec = bool(flags & MSG_CMSG_CLOEXEC)
         self.items: list[ControlItem] = []
         self.flags = 0
@@ -269,18 +269,18 @@ class ControlRoom:
 
     def put(self, level: int, kind: int, data: bytes) -> None:
         """put_cmsg: an item that is too long is cut."""
-        if self._left < HEAD + len(data):
+        if self.left < HEAD + len(data):
             self.flags |= MSG_CTRUNC
-        if self._left < HEAD:
+        if self.left < HEAD:
             return
-        self.items.append((level, kind, data[: self._left - HEAD]))
-        self._left = max(0, self._left - cmsg_space(len(data)))
+        self.items.append((level, kind, data[: self.left - HEAD]))
+        self.left = max(0, self.left - cmsg_space(len(data)))
 
-    def put_rights(self, rights: Rights) -> None:
+    def put_files(self, files: Sequence[OpenFile]) -> None:
         """As many as fit, and as there are free numbers for (scm_detach_fds)."""
-        most = max(0, self._left - HEAD) // INT
+        most = max(0, self.left - HEAD) // INT
         numbers: list[int] = []
-        for file in rights.files[:most]:
+        for file in files[:most]:
             try:
                 numbers.append(self._process.table.open(file, cloexec=self._cloexec)[0].fd)
             except OSError:  # EMFILE
@@ -288,8 +288,8 @@ class ControlRoom:
         if numbers:
             data = b"".join(fd.to_bytes(INT, "little") for fd in numbers)
             self.items.append((SOL_SOCKET, SCM_RIGHTS, data))
-            self._left = max(0, self._left - cmsg_space(len(data)))
-        if len(numbers) < len(rights.files):
+            self.left = max(0, self.left - cmsg_space(len(data)))
+        if len(numbers) < len(files):
             self.flags |= MSG_CTRUNC
 
 
@@ -305,7 +305,7 @@ def unpack(
         sent = None if cargo is None else cargo.credentials
         room.put_credentials(NOBODY_SENT if end else sent or UNKNOWN)
     if rights is not None:
-        room.put_rights(rights)
+        room.put_files(rights.files)
     return room.flags, tuple(room.items)
 
 

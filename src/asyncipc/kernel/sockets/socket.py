@@ -11,14 +11,15 @@ users, SO_PEERCRED tells pids) are given the process.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.files.node import S_IFSOCK
 from asyncipc.kernel.openfile import O_RDWR, Home, OpenFile
 from asyncipc.kernel.readiness import OUT
+from asyncipc.kernel.sockets import ancillary
 from asyncipc.kernel.sockets import options as opt
 from asyncipc.kernel.sockets.address import Address
 from asyncipc.kernel.sockets.options import UNCHANGED, SocketOptions
@@ -135,6 +136,12 @@ class Socket(OpenFile):
         """connect(2); ``address`` None is AF_UNSPEC."""
         fail(errno.EOPNOTSUPP)
 
+    def connecting(
+        self, process: Process, address: Address | None
+    ) -> Callable[[], WouldBlock | None]:
+        """One call of connect(2), however often it has to try."""
+        return partial(self.connect, process, address)
+
     def getsockname(self) -> Address:
         """getsockname(2)"""
         fail(errno.EOPNOTSUPP)
@@ -150,6 +157,10 @@ class Socket(OpenFile):
     ) -> int | WouldBlock:
         """sendto(2) with an address."""
         fail(errno.EOPNOTSUPP)
+
+    def outgoing(self, process: Process, items: Sequence[ControlItem]) -> Outgoing | None:
+        """The control messages of a sendmsg(2), checked and held as it begins."""
+        return ancillary.outgoing(self, process, items)
 
     def sendmsg(
         self,

@@ -44,8 +44,9 @@ class Condition:
         """pthread_cond_init(3)"""
         self.word.contents.poke(self.word.offset, bytes(CONDITION_SIZE))
 
-    def wait(self, mutex: Mutex, owner: Owner) -> ConditionWait:
+    def wait(self, mutex: object, owner: Owner) -> ConditionWait:
         """pthread_cond_wait(3), as a verb."""
+        assert isinstance(mutex, Mutex), "one of the same machine"
         return ConditionWait(self, mutex, owner)
 
     def signal(self) -> None:

@@ -25,7 +25,7 @@ from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.waitqueue import Waitable, Waiter, WouldBlock
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.memory.contents import Contents
+    from asyncipc.kernel.memory.contents import Octets
     from asyncipc.kernel.processes.process import Process
 
 WORD: Final = 4
@@ -35,7 +35,7 @@ WORD_MAX: Final = 0xFFFFFFFF
 class Word(NamedTuple):
     """Four octets of some contents, the lowest first; two mappings of it are one word."""
 
-    contents: Contents
+    contents: Octets
     offset: int
 
     def get(self) -> int:

@@ -41,7 +41,10 @@ class LockedMutexes(Holding):
         mutexes = [mutex for mutex, _ in self.locked.values()]
         self.locked.clear()
         for mutex in reversed(mutexes):
-            fields = mutex.fields()
+            try:
+                fields = mutex.fields()
+            except OSError:  # its memory is gone, as real memory can be
+                continue
             if fields.robust and fields.pid == process.pid:
                 mutex.owner_died()
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MSG_NOERROR: Final = 0o10000
 MSG_EXCEPT: Final = 0o20000
 MSG_COPY: Final = 0o40000
-SIZE_MAX: Final = 2**31 - 1
+SIZE_MAX: Final = 2**63 - 1
+"""do_msgrcv() refuses what is below 0 as a long."""
 
 
 class _Call:

@@ -84,7 +84,7 @@ class DirectTransport:
             socket.widen()
             self._pair(self)
             socket.established()
-            if socket.shut & SEND_SHUTDOWN:  # before connect(2), which forgets it otherwise
+            if socket.shut & SEND_SHUTDOWN:  # before connect(2): only this handshake heeds it
                 finish(socket)
             return
         listening = listener_for(socket)
@@ -154,6 +154,8 @@ class DirectTransport:
         """Open the peer's queue; or find that nobody reads there any more."""
         peer = self.peer
         if peer is None or peer.deaf:
+            if done == len(data):
+                return 0  # no segment, no answer to it
             if self._used() >= self.limit > 0:
                 self.found_full = True
                 return 0  # the window is shut: the bytes don't get there yet

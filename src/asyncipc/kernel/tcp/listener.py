@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, final
 
 from asyncipc.kernel.sockets import options as opt
 from asyncipc.kernel.sockets.listener import Backlog
+from asyncipc.kernel.sockets.socket import SEND_SHUTDOWN
 from asyncipc.kernel.tcp import options as tcp_options
-from asyncipc.kernel.tcp.ends import ADDRESS_LOCK
+from asyncipc.kernel.tcp.ends import ADDRESS_LOCK, finish, refuse_data_if_done
 from asyncipc.kernel.tcp.options import TCP_DEFER_ACCEPT
 from asyncipc.kernel.tcp.states import Phase, State
 
@@ -71,7 +72,7 @@ def admit(listening: TcpSocket, client: TcpSocket) -> TcpSocket | None:
     made = type(listening)(listening.kernel, listening.family)
     made.local, made.remote = client.remote, client.local
     made.state, made.phase = State.SYN_RECV, Phase.CONNECTED
-    made.uid = listening.uid
+    made.uid, made.shut = listening.uid, listening.shut  # shutdown(2) before listen(2)
     made.locks = listening.locks & ADDRESS_LOCK
     if listening.options is not opt.UNCHANGED:
         made.options = listening.options.copy()
@@ -105,5 +106,8 @@ def complete(connection: TcpSocket) -> None:
     parent.listener.undefer(connection)
     connection.established()
     parent.listener.backlog.put(connection)
+    if connection.shut & SEND_SHUTDOWN:
+        finish(connection)
+        refuse_data_if_done(connection)
     if parent._read_queue is not None:
         parent._read_queue.notify()

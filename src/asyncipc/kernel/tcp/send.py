@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.buffers import Buffer
-from asyncipc.kernel.sockets.socket import MSG_MORE, MSG_OOB
+from asyncipc.kernel.sockets.socket import MSG_MORE, MSG_OOB, SEND_SHUTDOWN
 from asyncipc.kernel.tcp.cork import Cork
 from asyncipc.kernel.tcp.options import TCP_CORK
 from asyncipc.kernel.tcp.states import HANDSHAKE, SENDING
@@ -27,7 +27,8 @@ def send_unusually(socket: TcpSocket, data: Buffer, done: int, flags: int) -> in
     queue = socket._write_queue
     if queue is not None and queue.barred and len(data) > done:
         return queue.refusal
-    if socket.transport is None or socket.state not in SENDING:
+    shut = socket.shut & SEND_SHUTDOWN
+    if socket.transport is None or socket.state not in SENDING or shut:
         _cannot_send(socket, done)
     if flags & MSG_OOB:
         moved = socket.transport.put_urgent(data, done) if flush(socket) else 0
@@ -73,7 +74,9 @@ def flush(socket: TcpSocket) -> bool:
 def uncork_if_empty(socket: TcpSocket) -> None:
     cork = socket.cork
     if cork is not None and not cork.firm and not cork.held and socket.state in SENDING:
-        socket.cork, socket.outlet = None, socket.transport
+        socket.cork = None
+        if not socket.shut & SEND_SHUTDOWN:
+            socket.outlet = socket.transport
 
 
 def push_on_arrival(socket: TcpSocket) -> None:

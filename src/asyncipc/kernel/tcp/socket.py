@@ -39,6 +39,7 @@ from asyncipc.kernel.sockets.socket import (
     MSG_PEEK,
     MSG_TRUNC,
     RCV_SHUTDOWN,
+    SEND_SHUTDOWN,
     SOCK_STREAM,
     Message,
     Socket,
@@ -262,7 +263,8 @@ class TcpSocket(Socket):
 
     def established(self) -> None:
         self.state = State.ESTABLISHED
-        self.outlet = self.transport
+        if not self.shut & SEND_SHUTDOWN:  # before connect(2), which does not forget it
+            self.outlet = self.transport
         if self.tcp is not tcp_options.UNCHANGED:
             apply_cork(self)
         self.notify_all()

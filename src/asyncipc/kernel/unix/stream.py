@@ -33,6 +33,7 @@ from asyncipc.kernel.sockets.socket import (
     MSG_NOSIGNAL,
     MSG_OOB,
     MSG_PEEK,
+    MSG_WAITALL,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     Message,
@@ -269,6 +270,8 @@ class StreamEndpoint(ConnectedSocket):
         else:
             data = self._take(size, inline=inline)
         if data or (not size and self._has_next(inline=inline)):
+            if self.error and flags & MSG_WAITALL and not flags & MSG_PEEK and len(data) < size:
+                self.take_error()  # it looked for more, found this, and tells what it has
             return data
         self.tell_error()
         return b"" if self.shut & RCV_SHUTDOWN else queue.refusal

@@ -1,0 +1,334 @@
+"""The native backend whose processes are the operating system's.
+
+An interpreter has one process, its own.  A child is a new interpreter, with an
+entry here for wait and SIGCHLD (``children``); signals go through the
+operating system and come from it (``signals``).  The interpreter that the run
+was begun in is the ancestor of all (``lineage``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final, final
+
+from asyncipc.errors import Unsupported, fail
+from asyncipc.kernel.descriptors import DescriptorTable
+from asyncipc.kernel.processes.children import P_PGID, WCONTINUED, WSTOPPED
+from asyncipc.kernel.signals.disposition import IGNORE, SIGCHLD, SignalInfo, bit, check_number
+from asyncipc.native.adopt import adopt
+from asyncipc.native.backend import NativeBackend
+from asyncipc.native.bell import Bell
+from asyncipc.native.children import Children
+from asyncipc.native.inheritance import (
+    CONSOLE,
+    Inheritance,
+    Table,
+    home_of_main,
+    ignored_by,
+    pickled,
+    start_interpreter,
+)
+from asyncipc.native.letter import Letter
+from asyncipc.native.libc import prctl, sigqueue
+from asyncipc.native.lineage import Ancestor
+from asyncipc.native.signals import (
+    ALL,
+    RealDelivery,
+    Signals,
+    is_about_child,
+    is_main_thread,
+)
+from asyncipc.runtime.process import Body, Program, name_of
+from asyncipc.runtime.simulation import write_to_stdout
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.console import Console
+    from asyncipc.kernel.processes.process import Process
+    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.runtime.simulation import Simulation
+
+PR_SET_PDEATHSIG: Final = 1
+POINTER_BITS: Final = 2**64 - 1
+
+
+@final
+class IsolatedBackend(NativeBackend):
+    """``inherited``: what a child's interpreter was given; None in the ancestor's.
+
+    ``process``: the one of this interpreter.
+    """
+
+    isolated = True
+
+    def __init__(
+        self, simulation: Simulation, root: str | None, inherited: Inheritance | None
+    ) -> None:
+        if sys.platform != "linux":
+            raise Unsupported("Native(isolation='process') on this system: it stands on Linux")
+        if not sys.executable:
+            raise Unsupported("Native(isolation='process') in a program that embeds Python")
+        super().__init__(simulation, root)
+        self.inherited = inherited
+        self.process: Process
+        self._delivery = self.kernel.delivery = RealDelivery(self.kernel, inherited is not None)
+        self._ancestor: Ancestor | None = None
+        self._bell: Bell | None = None
+        self._signals: Signals
+        self._children: Children
+        self._former_sigchld: object = None
+
+    # -- the run
+
+    def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        bell = self._bell = Bell()
+        self._signals = self._delivery.signals = Signals(bell, self._deliver)
+        outlet = self.simulation.console.outlet
+        if self.inherited is None:
+            self._ancestor = Ancestor(bell, outlet, self._failed, self._left)
+            self._tie = self._ancestor.tie
+            self._relayed = outlet is not write_to_stdout
+            if is_main_thread():
+                self._former_sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._signals.take(bit(SIGCHLD))
+        else:
+            self._tie, self._relayed = self.inherited.tie, self.inherited.relayed
+            self._signals.take(ALL)
+        self._children = Children(self.kernel, bell, self._failed, self._left, self._gone)
+        return (bell.answer,)
+
+    def close(self) -> None:
+        """A child's interpreter ends, and the operating system sees to the rest."""
+        bell, ancestor = self._bell, self._ancestor
+        if bell is None or ancestor is None:
+            return
+        self._bell = None
+        ancestor.let_go()
+        self._children.kill()
+        ancestor.close()
+        self._children.bury()
+        ancestor.bury_all()
+        self._signals.close()
+        if self._former_sigchld is not None:
+            signal.signal(signal.SIGCHLD, self._former_sigchld)  # type: ignore[arg-type]
+        bell.close()
+
+    def is_inhabited(self) -> bool:
+        """Only the ancestor waits for others to end."""
+        ancestor = self._ancestor
+        return ancestor is not None and (self._children.has_living or ancestor.has_living)
+
+    def _failed(self, pid: int, error: BaseException) -> None:
+        if self._ancestor is not None:
+            self.simulation.failures[pid] = error
+
+    def _left(self) -> None:
+        if self._ancestor is not None:
+            self._ancestor.bury()
+            self.simulation.someone_left()
+
+    def _gone(self, pid: int) -> None:
+        if self._ancestor is not None:
+            self._ancestor.forgets(pid)
+
+    # -- birth
+
+    def first_process(self, name: str, console: Console) -> Process:
+        kernel, pid = self.kernel, os.getpid()
+        if pid == kernel.init.pid:  # we are what the system has for init
+            kernel.init.pid = 0
+            kernel.processes[0] = kernel.processes.pop(pid)
+        process = self.process = kernel.first_process(name, console, pid)
+        self._delivery.own = process
+        process.group, process.session = os.getpgid(0), os.getsid(0)
+        process.uid, process.gid = os.getuid(), os.getgid()
+        if self.inherited is not None:
+            self._inherit(process, self.inherited, console)
+        return process
+
+    def _inherit(self, process: Process, inherited: Inheritance, console: Console) -> None:
+        files = [
+            console if number == CONSOLE else adopt(self.kernel, number, flags)
+            for number, flags in inherited.table.files
+        ]
+        process.table.close_all()
+        process.table = DescriptorTable(*inherited.table.limits)
+        process.table.owner = process
+        for fd, place, cloexec in inherited.table.entries:
+            process.table.fill(fd, files[place], cloexec=cloexec)
+        process.dispositions = dict.fromkeys(inherited.ignored, IGNORE)
+        process.main.mask = inherited.mask
+        process.umask = inherited.umask
+        if inherited.directory:
+            self.names.chdir(process, inherited.directory)
+
+    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
+        table = DescriptorTable()
+        table.open(console, console, console, cloexec=False)
+        try:
+            return self._start(program, args, table, 0)
+        finally:
+            table.close_all()
+
+    def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:
+        return self._start(program, args, parent.process.table, parent.threads.own().mask)
+
+    def _start(
+        self, program: Program, args: tuple[object, ...], table: DescriptorTable, mask: int
+    ) -> int:
+        inheritance = self._inheritance(program, args, table, mask)
+        letter = Letter.written(pickle.dumps(inheritance))
+        try:
+            numbers = [*inheritance.table.numbers(), *self._tie]
+            pid = start_interpreter(letter.number, numbers)
+            self._enter(pid, inheritance.name, letter)
+        except BaseException:
+            letter.close()
+            raise
+        return pid
+
+    def _enter(self, pid: int, name: str, letter: Letter) -> None:
+        """It runs: from now on there is somebody who hears of its end."""
+        pidfd = -1
+        try:
+            pidfd = os.pidfd_open(pid)
+            if self._ancestor is None:
+                self._tie.announce(pid, pidfd, letter)
+            else:
+                self._ancestor.knows(pid)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            if pidfd >= 0:
+                os.close(pidfd)
+            raise
+        self._children.add(self.process, name, pid, pidfd, letter)
+
+    def _inheritance(
+        self, program: Program, args: tuple[object, ...], table: DescriptorTable, mask: int
+    ) -> Inheritance:
+        process = self.process
+        text = pickled(program, args)
+        return Inheritance(
+            name=name_of(program),
+            program=text,
+            main=home_of_main(text),
+            backend=self.simulation.parking.name,
+            quantum=self.simulation.quantum,
+            root=self.root,
+            tie=self._tie,
+            relayed=self._relayed,
+            table=Table.of(table),
+            ignored=ignored_by(process),
+            mask=mask,
+            umask=process.umask,
+            directory=self._directory(process),
+        )
+
+    def _directory(self, process: Process) -> bytes:
+        try:
+            return self.names.getcwd(process)
+        except FileNotFoundError:  # it was removed: the child begins where everybody does
+            return b""
+
+    # -- waiting for children
+
+    def waitpid(self, parent: Body, pid: int, options: int) -> tuple[int, int] | WouldBlock:
+        self._look_for_news(options)
+        if pid == 0 or pid < -1:
+            self._children.refresh_groups()
+        return super().waitpid(parent, pid, options)
+
+    def waitid(
+        self, parent: Body, kind: int, number: int, options: int
+    ) -> SignalInfo | WouldBlock | None:
+        self._look_for_news(options)
+        if kind == P_PGID:
+            self._children.refresh_groups()
+        return super().waitid(parent, kind, number, options)
+
+    def _look_for_news(self, options: int) -> None:
+        """A pidfd may have told of an end before the bell did."""
+        if self._bell is not None:
+            self._bell.ring()
+        if options & (WSTOPPED | WCONTINUED):
+            self._children.look_for_stops()
+
+    # -- who a process is
+
+    def getppid(self, body: Body) -> int:
+        return os.getppid()
+
+    def setpgid(self, body: Body, pid: int, group: int) -> None:
+        os.setpgid(pid, group)
+        body.process.group = os.getpgid(0)
+
+    def getpgid(self, body: Body, pid: int) -> int:
+        return os.getpgid(pid)
+
+    def setsid(self, body: Body) -> int:
+        os.setsid()
+        body.process.group = body.process.session = os.getsid(0)
+        return body.process.session
+
+    def getsid(self, body: Body, pid: int) -> int:
+        return os.getsid(pid)
+
+    def setuid(self, body: Body, uid: int) -> None:
+        if uid < 0:
+            fail(errno.EINVAL)
+        os.setuid(uid)
+        body.process.uid = os.getuid()
+
+    def setgid(self, body: Body, gid: int) -> None:
+        if gid < 0:
+            fail(errno.EINVAL)
+        os.setgid(gid)
+        body.process.gid = os.getgid()
+
+    def set_death_signal(self, body: Body, signal: int) -> None:
+        check_number(signal)
+        prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
+        super().set_death_signal(body, signal)
+
+    def set_child_subreaper(self, body: Body, on: bool) -> None:
+        raise Unsupported(
+            "PR_SET_CHILD_SUBREAPER on Native(isolation='process'): the run's first process is it"
+        )
+
+    # -- signals
+
+    def _deliver(self, info: SignalInfo) -> None:
+        if is_about_child(info):  # the kernel here tells it, once it knows
+            self._children.look_for_stops()
+        else:
+            self._delivery.deliver(self.process, info)
+
+    def look_for_signals(self) -> None:
+        self._signals.read()
+
+    def _is_ancestor(self, pid: int) -> bool:
+        """The program may end or stop itself; that its interpreter dies is for others to ask."""
+        return self._ancestor is not None and pid == self.process.pid
+
+    def kill(self, sender: Body, pid: int, signal: int) -> None:
+        if self._is_ancestor(pid):
+            super().kill(sender, pid, signal)
+            return
+        if pid == -1:
+            raise Unsupported(
+                "kill(-1) on Native(isolation='process'): it would reach all that is this user's"
+            )
+        os.kill(pid, signal)
+        self.look_for_signals()
+
+    def sigqueue(self, sender: Body, pid: int, signal: int, value: int) -> None:
+        if self._is_ancestor(pid):
+            super().sigqueue(sender, pid, signal, value)
+            return
+        sigqueue(pid, signal, value & POINTER_BITS)
+        self.look_for_signals()

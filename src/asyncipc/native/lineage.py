@@ -1,0 +1,238 @@
+"""The lineage: a run's first interpreter, the *ancestor*, and all below it.
+
+Nobody of a run outlives it, and no zombie stays, whatever is killed:
+
+* The **lifeline** is a pipe whose write end only the ancestor has.  Each
+  descendant has asked the operating system for SIGKILL at its end (F_SETSIG),
+  so it dies with the ancestor, or when that lets go, however busy it is.
+  PR_SET_PDEATHSIG won't do: a child outlives its parent as long as the run lasts.
+* The ancestor adopts orphans (PR_SET_CHILD_SUBREAPER) and reaps them, as init
+  does.  It knows them by their pidfd, which the **word** brings: a socket on
+  which all descendants tell of births, and write what is for its console.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final, NamedTuple, final
+
+from asyncipc.native.bell import Bell
+from asyncipc.native.letter import Letter
+from asyncipc.native.libc import prctl
+
+F_SETSIG: Final = 10
+PR_SET_CHILD_SUBREAPER: Final = 36
+PR_GET_CHILD_SUBREAPER: Final = 37
+PIECE: Final = 65536
+"""So many bytes for the console are one message at most."""
+PATIENCE_MS: Final = 10_000
+"""How long the ancestor waits for who was killed: its last system call may take a while."""
+
+
+def kill(pidfd: int, number: int = signal.SIGKILL) -> bool:
+    """pidfd_send_signal(2).  False if it has been reaped."""
+    try:
+        signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def await_end(pidfd: int) -> None:
+    """Return when a process that was killed is a zombie, or gone."""
+    question = select.poll()
+    question.register(pidfd, select.POLLIN)
+    question.poll(PATIENCE_MS)
+
+
+class Tie(NamedTuple):
+    """What ties a descendant to its ancestor: two descriptors, which its children inherit."""
+
+    lifeline: int
+    word: int
+
+    def fasten(self) -> None:
+        """From here on this interpreter does not outlive the ancestor."""
+        for number in self:
+            os.set_inheritable(number, False)
+        # F_SETOWN is of the open file: each needs one of its own.
+        own = os.open(f"/proc/self/fd/{self.lifeline}", os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(own, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.FASYNC)
+        question = select.poll()
+        question.register(own, 0)
+        if question.poll(0):  # it had been let go before
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def announce(self, pid: int, pidfd: int, letter: Letter) -> None:
+        """A process was born.  Waits while the ancestor is behind with its reading."""
+        with socket.socket(fileno=os.dup(self.word)) as word:
+            socket.send_fds(word, [b"B%d" % pid], [pidfd, letter.number])
+
+    def print(self, data: bytes) -> None:
+        """To the ancestor's console."""
+        for place in range(0, len(data), PIECE):
+            os.write(self.word, b"C" + data[place : place + PIECE])
+
+
+@final
+class Kin:
+    """A descendant that is somebody else's child, until that has ended."""
+
+    __slots__ = ("alive", "letter", "pid", "pidfd")
+
+    def __init__(self, pid: int, pidfd: int, letter: Letter) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.letter = letter
+        self.alive = True
+
+    def is_reaped(self) -> bool:
+        return not kill(self.pidfd, 0)
+
+    def close(self) -> None:
+        os.close(self.pidfd)
+        self.letter.close()
+
+
+@final
+class Ancestor:
+    """``outlet``: its console's.  ``failed``: called with the pid and the error of a
+    descendant that has failed, if its parent has not asked; ``left``: when one has ended.
+    """
+
+    def __init__(
+        self,
+        bell: Bell,
+        outlet: Callable[[bytes], None],
+        failed: Callable[[int, BaseException], None],
+        left: Callable[[], None],
+    ) -> None:
+        self._bell = bell
+        self._outlet = outlet
+        self._failed = failed
+        self._left = left
+        self._kin: list[Kin] = []
+        self._own: dict[int, None] = {}
+        lifeline, self._hold = os.pipe()
+        self._word, word = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._word.setblocking(False)
+        self.tie = Tie(lifeline, word.detach())
+        self._reaped_orphans_before = _becomes_subreaper()
+        bell.hang(self._word.fileno(), self.listen)
+
+    @property
+    def has_living(self) -> bool:
+        """Of others' children, as far as they were told of."""
+        self.listen()
+        return any(kin.alive for kin in self._kin)
+
+    def knows(self, pid: int) -> None:
+        """A child of its own, whom it buries as everybody does."""
+        self._own[pid] = None
+
+    def forgets(self, pid: int) -> None:
+        self._own.pop(pid, None)
+
+    # -- the word
+
+    def listen(self) -> bool:
+        """Read what has come.  False if there is nobody left who could tell."""
+        while True:
+            try:
+                text, numbers, *_ = socket.recv_fds(
+                    self._word, PIECE + 1, 2, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                return True
+            if not text:
+                return False
+            if text.startswith(b"C"):
+                self._outlet(text[1:])
+            elif len(numbers) == 2:
+                self._born(int(text[1:]), numbers[0], Letter(numbers[1]))
+            else:  # RLIMIT_NOFILE let no more through: the lifeline will have to do
+                for number in numbers:
+                    os.close(number)
+
+    def _born(self, pid: int, pidfd: int, letter: Letter) -> None:
+        """Both the parent and the child tell, in case one of them is killed before."""
+        kin = Kin(pid, pidfd, letter)
+        if pid in self._own or any(each.pid == pid and each.alive for each in self._kin):
+            kin.close()
+            return
+        self._kin.append(kin)
+        self._bell.hang(pidfd, lambda: self._ended(kin))
+
+    # -- the burial of orphans
+
+    def _ended(self, kin: Kin) -> None:
+        kin.alive = False
+        self._bell.take_down(kin.pidfd)
+        self.bury()
+        self._left()
+
+    def bury(self) -> None:
+        """Somebody has ended: reap those who are orphans now."""
+        for kin in [kin for kin in self._kin if not kin.alive]:
+            try:
+                told = os.waitid(os.P_PIDFD, kin.pidfd, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:  # its parent lives, and has asked or will
+                if kin.is_reaped():
+                    self._forget(kin, None)
+                continue
+            if told is not None:
+                self._forget(kin, kin.letter.last_words())
+
+    def _forget(self, kin: Kin, error: BaseException | None) -> None:
+        self._kin.remove(kin)
+        kin.close()
+        if error is not None:
+            self._failed(kin.pid, error)
+
+    # -- the end
+
+    def let_go(self) -> None:
+        """Whoever is left dies now."""
+        os.close(self._hold)
+        os.close(self.tie.lifeline)
+        os.close(self.tie.word)
+        for kin in self._kin:
+            kill(kin.pidfd)
+
+    def close(self) -> None:
+        """Return when all are gone; its own children are to be reaped after that."""
+        question = select.poll()
+        question.register(self._word, select.POLLIN)
+        while self.listen() and question.poll(PATIENCE_MS):
+            pass
+        self._bell.take_down(self._word.fileno())
+        self._word.close()
+
+    def bury_all(self) -> None:
+        """When its own children are reaped, all others are orphans."""
+        for kin in self._kin:
+            await_end(kin.pidfd)
+            kin.alive = False
+            self._bell.take_down(kin.pidfd)
+        self.bury()
+        for kin in self._kin:
+            kin.close()
+        self._kin.clear()
+        prctl(PR_SET_CHILD_SUBREAPER, self._reaped_orphans_before, 0, 0, 0)
+
+
+def _becomes_subreaper() -> int:
+    """Orphans come to this interpreter.  Whether they did before."""
+    import ctypes
+
+    before = ctypes.c_int(0)
+    prctl(PR_GET_CHILD_SUBREAPER, ctypes.addressof(before), 0, 0, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return before.value

@@ -1,0 +1,70 @@
+"""What is opened by a path and has octets or names in it: files, directories, devices.
+
+Reading and writing never refuse: the operating system has no non-blocking form
+of them for a file.  One on a slow disk, and each fsync(2), holds up all tasks
+of the interpreter for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import stat
+import termios
+from typing import final
+
+from asyncipc.kernel.buffers import Buffer
+from asyncipc.kernel.openfile import Home
+from asyncipc.native.descriptor import NativeFile
+from asyncipc.native.pipe import NativePipe
+
+
+class NativeNode(NativeFile):
+    """A directory or a device: each verb is the operating system's to do or to refuse."""
+
+    __slots__ = ()
+
+    has_places = True
+    direct = True
+
+    def seek(self, offset: int, whence: int) -> int:
+        return os.lseek(self.number, offset, whence)
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        return os.pread(self.number, size, offset)
+
+    def write_at(self, data: Buffer, offset: int) -> int:
+        return os.pwrite(self.number, data, offset)
+
+    def truncate(self, length: int) -> None:
+        os.ftruncate(self.number, length)
+
+    def synchronize(self) -> None:
+        os.fsync(self.number)
+
+    def unread(self) -> int:
+        """FIONREAD: from the offset to the end; an int of 32 bits."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self.number, termios.FIONREAD, count)
+        return count[0]
+
+
+@final
+class NativeRegular(NativeNode):
+    """A regular file."""
+
+    __slots__ = ()
+
+    channel_kind = "file"
+    signal_driven = False
+
+
+def file_at(kernel: Home, number: int, flags: int) -> NativeFile:
+    """The open file for a number that was opened by a path: of its type."""
+    kind = stat.S_IFMT(os.fstat(number).st_mode)
+    if kind == stat.S_IFIFO:
+        return NativePipe(kernel, number, flags)
+    if kind in {stat.S_IFREG, stat.S_IFBLK}:
+        return NativeRegular(kernel, number, flags)
+    return NativeNode(kernel, number, flags)

@@ -1,0 +1,44 @@
+"""What may come between a call and its attempts: others run, and may close what it is made on."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, TypeVar, TypeVarTuple
+
+from asyncipc.errors import fail
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.runtime.parking import Place
+    from asyncipc.runtime.process import Body
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+
+async def second_try(
+    body: Body,
+    place: Place | None,
+    verb: Callable[..., object],
+    args: tuple[object, ...],
+    refusal: WouldBlock,
+) -> object:
+    """Let the others run once before anything is set up to wait; the result, or a refusal.
+
+    Who ends the refusal is mostly one of them.  What has come between belongs to the wait.
+    """
+    parking = body.parking
+    await parking.let_others_run()
+    if parking.must_pause() or body.attention:
+        return refusal if place is None or place.open else _closed()
+    return if_still_open(place, verb)(*args)
+
+
+def if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:
+    """The verb, or EBADF: another task may have closed the place before the call had begun."""
+    return verb if place is None or place.open else _closed
+
+
+def _closed(*_: object) -> NoReturn:
+    fail(errno.EBADF)

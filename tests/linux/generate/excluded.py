@@ -1,0 +1,130 @@
+"""Differences that are known, by name, and how each is recognized.
+
+A program is compared up to the first difference, known or not.  What no
+outcome betrays is left out by the grammars themselves (``LEFT_OUT``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.linux.oplang import BLOCK, Written, parse
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """``line``: of the operation; ``outcomes``: ``simulated -> real``, as text.
+
+    ``asleep``: what those who slept at that time did, and how many must have.
+    """
+
+    name: str
+    families: tuple[str, ...]
+    line: str
+    outcomes: str = ".*"
+    asleep: str = ""
+    asleep_count: int = 0
+
+
+READS: Final = r"\b(read|readv|readlen|recv|recvn|recvfrom|recvmsg|recvfds) "
+
+EXCLUDED: Final = (
+    Excluded(
+        "TCP on one host has no segments: a FIN is acknowledged at once",
+        ("tcp",),
+        "tcpstate",
+        "FIN_WAIT2 -> FIN_WAIT1|TIME_WAIT -> CLOSING|CLOSE -> LAST_ACK",
+    ),
+    Excluded(
+        "an urgent byte for an end that reads no more leaves no trace there but the reset",
+        ("tcp", "parked-tcp"),
+        "poll ",
+        r"\S*ERR\|HUP\S* -> \S*PRI\S*ERR\|HUP\S*",
+    ),
+    Excluded(
+        "who waits for a group that its last child has left gets ECHILD; on Linux it sleeps on",
+        ("parked-waits",),
+        "join",
+        "ECHILD -> BLOCK",
+        asleep=r"\bwaitpid 0 ",
+        asleep_count=1,
+    ),
+    Excluded(
+        "who dies of its own kill has not returned from it; on Linux it may have",
+        ("processes", "parked-waits"),
+        "kill",
+        "DIED -> ok",
+    ),
+    Excluded(
+        "several asleep reading a stream: the first in line wins, on Linux they race",
+        ("parked-stream",),
+        "",
+        asleep=READS,
+        asleep_count=2,
+    ),
+    Excluded(
+        "a sleeping MSG_PEEK passes the wake on, on Linux it keeps it",
+        ("parked-seqpacket", "parked-dgram"),
+        "",
+        asleep=READS + ".*MSG_PEEK",
+        asleep_count=1,
+    ),
+)
+
+LEFT_OUT: Final = {
+    "circles of UNIX sockets in flight": "Linux collects them when any socket of any program is "
+    "released, so other programs decide when: only other descriptors are passed",
+    "select on numbers beyond the process's table": "Linux does not look at them and leaves their "
+    "bits set: wrong numbers are below 64",
+    "a TCP socket connected to itself, small data before an acknowledgement": "Nagle's algorithm "
+    "needs segments: TCP_NODELAY is set, and nobody connects to its own port",
+    "TCP_QUICKACK 0": "it delays the last acknowledgement of a handshake, which has none here",
+    "full TCP buffers": "one buffer stands for two, without autotuning: little is sent",
+    "a pipe's writer asleep with part of its data written": "it stays first in line, on Linux it "
+    "goes to the end of it: who may sleep writes at most PIPE_BUF",
+    "several asleep reading an eventfd": "Linux wakes all of them, and they race: one may sleep",
+    "a reader and a poller asleep on one object": "they race on Linux: pollers sleep alone",
+    "handlers of Python": "its interpreter runs one handler once for several signals, in order of "
+    "their numbers: handlers are those of C",
+    "recvfds with SO_PASSCRED": "the operation takes credentials for descriptors",
+    "numbers after mmap": "Python's map keeps a descriptor of its own",
+    "splice and tee asleep": "Linux wakes all sleeping splices before readers",
+}
+"""What no grammar writes, and why."""
+
+
+def reason(
+    case: str, program: Sequence[tuple[str, Written]], simulated: Written, real: Written
+) -> str | None:
+    """The name of the known difference that the last line of a program shows."""
+    family = case.partition(":")[0]
+    line = program[-1][0]
+    asleep = sleepers(program)
+    for known in EXCLUDED:
+        if (
+            family in known.families
+            and re.search(known.line, line)
+            and re.fullmatch(known.outcomes, f"{simulated} -> {real}", re.DOTALL)
+            and sum(bool(re.search(known.asleep, other)) for other in asleep) >= known.asleep_count
+        ):
+            return known.name
+    return None
+
+
+def sleepers(program: Sequence[tuple[str, Written]]) -> list[str]:
+    """What slept before or after the last line that was no ``join``."""
+    pending: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    for line, outcome in program:
+        parsed = parse(line)
+        if parsed.op == "join":
+            if outcome != BLOCK:
+                pending.pop(parsed.tokens[0], None)
+            continue
+        seen = dict(pending)
+        if outcome == BLOCK:
+            pending[parsed.task] = seen[parsed.task] = line
+    return list(seen.values())

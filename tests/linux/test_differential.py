@@ -1,0 +1,128 @@
+"""Random programs do the same on the simulated machine and on the real kernel.
+
+``python -m tests.linux.differential`` runs any number of them; here are a few
+of each family, and what the search has found (``differences.json``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.linux.differential import Difference, cut, difference, steady
+from tests.linux.generate import FAMILIES
+from tests.linux.generate.composing import composed, rehearsed
+from tests.linux.generate.excluded import reason
+from tests.linux.machine import BackendName, Case
+from tests.linux.oplang import Written
+from tests.linux.real.conductor import RealKernel
+from tests.linux.replay import HERE, differences, load
+
+LENGTH = 25
+MEASURED = (6, 18)
+"""The kernel that the simulated machine is like."""
+
+
+def kernel_release() -> tuple[int, ...]:
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release) if sys.platform == "linux" else None
+    return tuple(map(int, found.groups())) if found else (0, 0)
+
+
+needs_the_measured_kernel = pytest.mark.skipif(
+    kernel_release() < MEASURED,
+    reason="the simulated machine is like Linux 6.18, and this kernel is older or none",
+)
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[RealKernel]:
+    with RealKernel() as kernel:
+        yield kernel
+
+
+@needs_the_measured_kernel
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_machines_do_the_same(family: str, real: RealKernel, examples: int) -> None:
+    @settings(
+        max_examples=max(examples // 20, 3),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    @given(dice=st.randoms(use_true_random=False))
+    def compare(dice: Random) -> None:
+        program = composed(FAMILIES[family](dice), LENGTH)
+        found = steady(family, program, real)
+        if found is not None and not reason(family, found.program, found.simulated, found.real):
+            pytest.fail(f"{found}\n\n{found.script()}")
+
+    compare()
+
+
+@pytest.mark.parametrize("backend", ["trio", "asyncio"])
+@pytest.mark.parametrize("case", load(HERE / "differences.json"), ids=lambda case: case.id)
+def test_what_was_found_stays_mended(case: Case, backend: BackendName) -> None:
+    assert [str(difference) for difference in differences(case, backend)] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_the_same_for_the_same_seed(family: str) -> None:
+    programs = [composed(FAMILIES[family](Random(f"{family}:5")), 30) for _ in range(2)]
+    assert programs[0] == programs[1]
+    assert len(programs[0]) >= 5
+
+
+def lying_kernel(case: Case) -> list[Written]:
+    """One that writes a byte less than it is asked to, if that is a ``c``."""
+    program = rehearsed([line for line, _ in case.steps])
+    return [0 if "c*1" in line and outcome == 1 else outcome for line, outcome in program]
+
+
+def test_a_difference_is_cut_down_to_what_it_needs() -> None:
+    lines = ["r1 w2 = pipe", "write w2 a*2", "r3 w4 = pipe", "write w4 c*1", "read r1 9"]
+    found = difference("lie", rehearsed(lines), lying_kernel)
+    assert found is not None
+    short = cut(found, lying_kernel)
+    assert [line for line, _ in short.program] == ["r3 w4 = pipe", "write w4 c*1"]
+    assert (short.simulated, short.real) == (1, 0)
+    assert short.script() == {
+        "id": "lie",
+        "steps": [["r3 w4 = pipe", ["fd", "fd"]], ["write w4 c*1", 0]],
+    }
+
+
+def test_a_program_that_agrees_has_no_difference() -> None:
+    program = rehearsed(["r1 w2 = pipe", "read r9 1", "join B", "write w2 a*2"])
+    assert [line for line, _ in program] == ["r1 w2 = pipe", "write w2 a*2"]
+    assert difference("same", program, lying_kernel) is None
+
+
+def test_only_what_is_listed_is_explained() -> None:
+    state = (("tcpstate s1", "FIN_WAIT2"),)
+    assert reason("tcp:0:1", state, "FIN_WAIT2", "FIN_WAIT1")
+    assert not reason("tcp:0:1", state, "ESTABLISHED", "FIN_WAIT1")
+    assert not reason("pipes:0:1", state, "FIN_WAIT2", "FIN_WAIT1")
+
+
+def test_a_race_of_sleepers_is_explained_only_if_they_slept() -> None:
+    one = (("recv s1 9", "BLOCK"), ("B: send s2 'x'", 1), ("join A", "'x'"))
+    two = (("C: recv s1 9", "BLOCK"), *one)
+    assert reason("parked-stream:0:1", two, "'x'", "BLOCK")
+    assert not reason("parked-stream:0:1", one, "'x'", "BLOCK")
+
+
+def test_a_difference_reads_as_a_script() -> None:
+    found = Difference("pipes:0:1", (("r1 w2 = pipe", ["fd", "fd"]), ("fdno r1", 3)), 3, 4)
+    assert str(found).splitlines() == [
+        "pipes:0:1",
+        '  r1 w2 = pipe                                 ["fd", "fd"]',
+        "  fdno r1                                      4",
+        "  simulated: 3",
+    ]

@@ -1,0 +1,182 @@
+"""Real processes killed at random moments: nobody and nothing is left, nothing hangs.
+
+``--rounds 1000`` does it so often.  A round's number is its seed, which a
+failure tells; what the operating system does in between it cannot repeat.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import asyncipc
+from asyncipc import posix
+from tests.native import programs
+
+Run = Callable[..., Any]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it stands on Linux")
+
+BOOT_S = 0.8
+"""About twice as long as an interpreter needs until its program runs."""
+GONE_S = 20.0
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    count: int = request.config.getoption("--rounds")
+    return count
+
+
+def a_moment(dice: random.Random) -> float:
+    """Before the child is born, while it boots, when it is parked or running."""
+    return dice.choice((0.0, dice.uniform(0, 0.05), dice.uniform(0, BOOT_S)))
+
+
+def a_program(dice: random.Random) -> tuple[Callable[..., Any], tuple[int, ...]]:
+    r, w = posix.pipe()
+    return dice.choice(
+        [
+            (programs.sleeps, ()),
+            (programs.reads_for_ever, (r,)),
+            (programs.writes_for_ever, (w,)),
+            (programs.copies, (r, w)),
+            (programs.spins, (w,)),
+            (programs.breeds, (1, w)),
+        ]
+    )
+
+
+async def kills_its_children(dice: random.Random) -> None:
+    doomed = {}
+    for _ in range(dice.randint(1, 3)):
+        program, args = a_program(dice)
+        deaf = program is programs.spins  # its model never looks: SIGTERM waits for ever
+        number = signal.SIGKILL if deaf else dice.choice((signal.SIGKILL, signal.SIGTERM))
+        doomed[posix.fork(program, *args)] = number
+    await anyio.sleep(a_moment(dice))
+    for pid, number in doomed.items():
+        posix.kill(pid, number)
+    for pid, number in doomed.items():
+        assert await posix.waitpid(pid) == (pid, number)
+
+
+async def is_cancelled(dice: random.Random) -> None:
+    program, args = a_program(dice)
+    child = None
+    with anyio.move_on_after(a_moment(dice)) as scope:
+        async with asyncipc.open_process(program, *args) as child:
+            await anyio.sleep(3600)
+    assert scope.cancelled_caught
+    assert child is not None
+    assert child.returncode == -signal.SIGKILL
+
+
+async def is_cancelled_while_it_waits(dice: random.Random) -> None:
+    pid = 0
+    with anyio.move_on_after(a_moment(dice)):
+        program, args = a_program(dice)
+        pid = posix.fork(program, *args)
+        await posix.waitpid(pid)
+    posix.kill(pid, signal.SIGKILL)
+    assert await posix.waitpid(pid) == (pid, signal.SIGKILL)
+
+
+async def fails(dice: random.Random) -> None:
+    for _ in range(dice.randint(1, 3)):
+        program, args = a_program(dice)
+        posix.fork(program, *args)
+    await anyio.sleep(a_moment(dice))
+
+
+class Over(Exception):
+    """A round ends by an error, so that orphans, who never end, are not waited for."""
+
+
+SCENES = (kills_its_children, kills_its_children, is_cancelled, is_cancelled_while_it_waits, fails)
+
+
+def test_processes_killed_at_random_moments_leave_nothing_behind(
+    isolated: Run, rounds: int, backend: str
+) -> None:
+    async def a_round(scene: Callable[[random.Random], Any], dice: random.Random) -> None:
+        await scene(dice)
+        raise Over
+
+    for number in range(rounds):
+        dice = random.Random(f"{backend}:{number}")
+        scene = dice.choice(SCENES)
+        try:
+            isolated(a_round, scene, dice)
+        except Over:
+            continue
+        except BaseException as error:
+            error.add_note(f"round {number}, {scene.__name__}")
+            raise
+
+
+ANCESTOR = """
+import sys
+import anyio
+import asyncipc
+from asyncipc import posix
+from tests.native import programs
+
+async def main() -> None:
+    r, w = posix.pipe()
+    posix.fork(programs.breeds, 2, w)
+    posix.fork(programs.spins, w)
+    while True:
+        await posix.read(r, 100)
+
+asyncipc.run(main, backend=sys.argv[1], machine=asyncipc.Native(isolation="process"))
+"""
+
+
+def test_an_ancestor_that_is_killed_takes_all_its_descendants_along(
+    backend: str, rounds: int
+) -> None:
+    for number in range(max(3, rounds // 5)):
+        dice = random.Random(f"ancestor:{backend}:{number}")
+        mark = f"{os.getpid()}-{backend}-{number}"
+        ancestor = subprocess.Popen(
+            [sys.executable, "-c", ANCESTOR, backend],
+            env=os.environ
+            | {"ASYNCIPC_TEST_MARK": mark, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stderr=subprocess.DEVNULL,  # KeyboardInterrupt
+        )
+        time.sleep(dice.uniform(0.2, 2 * BOOT_S + 1.0))
+        ancestor.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3])
+        ancestor.wait()
+        assert wait_until_gone(mark) == [], f"round {number}"
+
+
+def wait_until_gone(mark: str) -> list[str]:
+    """Who lives on after a while."""
+    until = time.monotonic() + GONE_S
+    while (left := marked(mark)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
+def marked(mark: str) -> list[str]:
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                environment = (process / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"ASYNCIPC_TEST_MARK={mark}\0".encode() in environment:
+                found.append(process.name)
+    return found
