@@ -196,3 +196,8 @@ async def signals_its_parent() -> None:
 
 async def tells_where_it_is(w: int) -> None:
     await posix.write(w, posix.getcwd().encode())
+
+
+async def says_that_it_runs(w: int, program: Program, *args: object) -> None:
+    await posix.write(w, b"!")
+    await program(*args)

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import anyio
 import pytest
@@ -28,7 +28,7 @@ Run = Callable[..., Any]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it stands on Linux")
 
 BOOT_S = 0.8
-"""About twice as long as an interpreter needs until its program runs."""
+"""Twice as long as an interpreter needs until its program runs, on a machine with nothing to do."""
 GONE_S = 20.0
 
 
@@ -38,65 +38,89 @@ def rounds(request: pytest.FixtureRequest) -> int:
     return count
 
 
-def a_moment(dice: random.Random) -> float:
-    """Before the child is born, while it boots, when it is parked or running."""
-    return dice.choice((0.0, dice.uniform(0, 0.05), dice.uniform(0, BOOT_S)))
+@final
+class Doomed:
+    """A program that says so when it runs, and a moment at which it is to die.
 
+    The moment is before its birth is over, while it boots, or, however long
+    that takes, when it runs or is parked.
+    """
 
-def a_program(dice: random.Random) -> tuple[Callable[..., Any], tuple[int, ...]]:
-    r, w = posix.pipe()
-    return dice.choice(
-        [
-            (programs.sleeps, ()),
-            (programs.reads_for_ever, (r,)),
-            (programs.writes_for_ever, (w,)),
-            (programs.copies, (r, w)),
-            (programs.spins, (w,)),
-            (programs.breeds, (1, w)),
-        ]
-    )
+    def __init__(self, dice: random.Random) -> None:
+        r, w = posix.pipe()
+        self._ready, ready = posix.pipe()
+        for fd in (r, w, ready):
+            posix.fcntl(fd, posix.F_SETFD, 0)  # open_process executes its program
+        self.program, arguments = dice.choice(
+            [
+                (programs.sleeps, ()),
+                (programs.reads_for_ever, (r,)),
+                (programs.writes_for_ever, (w,)),
+                (programs.copies, (r, w)),
+                (programs.spins, (w,)),
+                (programs.breeds, (1, w)),
+            ]
+        )
+        self.args = (ready, self.program, *arguments)
+        self._runs = dice.random() < 0.5
+        latest = dice.choice((0.0, 0.05, BOOT_S))
+        self._pause = dice.uniform(0, 0.05 if self._runs else latest)
+
+    def fork(self) -> int:
+        return posix.fork(programs.says_that_it_runs, *self.args)
+
+    async def moment(self) -> None:
+        if self._runs:
+            assert await posix.read(self._ready, 1) == b"!"
+        await anyio.sleep(self._pause)
 
 
 async def kills_its_children(dice: random.Random) -> None:
     doomed = {}
     for _ in range(dice.randint(1, 3)):
-        program, args = a_program(dice)
-        deaf = program is programs.spins  # its model never looks: SIGTERM waits for ever
+        one = Doomed(dice)
+        deaf = one.program is programs.spins  # it never lets its event loop look: only SIGKILL
         number = signal.SIGKILL if deaf else dice.choice((signal.SIGKILL, signal.SIGTERM))
-        doomed[posix.fork(program, *args)] = number
-    await anyio.sleep(a_moment(dice))
-    for pid, number in doomed.items():
+        doomed[one.fork()] = one, number
+    for pid, (one, number) in doomed.items():
+        await one.moment()
         posix.kill(pid, number)
-    for pid, number in doomed.items():
+    for pid, (_, number) in doomed.items():
         assert await posix.waitpid(pid) == (pid, number)
 
 
 async def is_cancelled(dice: random.Random) -> None:
-    program, args = a_program(dice)
-    child = None
-    with anyio.move_on_after(a_moment(dice)) as scope:
-        async with asyncipc.open_process(program, *args) as child:
-            await anyio.sleep(3600)
-    assert scope.cancelled_caught
-    assert child is not None
+    doomed = Doomed(dice)
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            async with asyncipc.open_process(programs.says_that_it_runs, *doomed.args) as child:
+                group.start_soon(cancels, doomed, scope)
+                await anyio.sleep(3600)
     assert child.returncode == -signal.SIGKILL
 
 
+async def cancels(doomed: Doomed, scope: anyio.CancelScope) -> None:
+    await doomed.moment()
+    scope.cancel()
+
+
 async def is_cancelled_while_it_waits(dice: random.Random) -> None:
-    pid = 0
-    with anyio.move_on_after(a_moment(dice)):
-        program, args = a_program(dice)
-        pid = posix.fork(program, *args)
-        await posix.waitpid(pid)
+    doomed = Doomed(dice)
+    pid = doomed.fork()
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            group.start_soon(cancels, doomed, scope)
+            await posix.waitpid(pid)
+    assert scope.cancelled_caught
     posix.kill(pid, signal.SIGKILL)
     assert await posix.waitpid(pid) == (pid, signal.SIGKILL)
 
 
 async def fails(dice: random.Random) -> None:
-    for _ in range(dice.randint(1, 3)):
-        program, args = a_program(dice)
-        posix.fork(program, *args)
-    await anyio.sleep(a_moment(dice))
+    several = [Doomed(dice) for _ in range(dice.randint(1, 3))]
+    for doomed in several:
+        doomed.fork()
+    await dice.choice(several).moment()
 
 
 class Over(Exception):

@@ -69,10 +69,11 @@ class AsyncioParking:
     async def step(self) -> None:
         """Never due: see ``pause``."""
 
-    async def let_others_run(self) -> None:
+    async def let_others_run(self) -> bool:
         """Nothing has had an effect yet: a cancellation may be raised here."""
         self.spent = 0
         await asyncio.sleep(0)
+        return not self._is_cancelled()
 
     async def sleep(self, sleeper: Sleeper) -> None:
         assert isinstance(sleeper, AsyncioSleeper)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, TypeVar, TypeVarTuple
 
 from asyncipc.errors import fail
+from asyncipc.runtime.interruption import is_disturbed
 
 if TYPE_CHECKING:
     from asyncipc.kernel.waitqueue import WouldBlock
@@ -26,19 +27,22 @@ async def second_try(
 ) -> object:
     """Let the others run once before anything is set up to wait; the result, or a refusal.
 
-    Who ends the refusal is mostly one of them.  What has come between belongs to the wait.
+    Who ends the refusal is mostly one of them.  A cancellation, a stop or a signal that
+    has come between is for the wait to meet, as if it had found the call asleep.
     """
-    parking = body.parking
-    await parking.let_others_run()
-    if parking.must_pause() or body.attention:
-        return refusal if place is None or place.open else _closed()
-    return if_still_open(place, verb)(*args)
+    may_go_on = await body.parking.let_others_run()
+    body.leave_if_over()
+    if place is not None and not place.open:
+        closed()
+    if not may_go_on or (body.attention and is_disturbed(body)):
+        return refusal
+    return verb(*args)
 
 
 def if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:
     """The verb, or EBADF: another task may have closed the place before the call had begun."""
-    return verb if place is None or place.open else _closed
+    return verb if place is None or place.open else closed
 
 
-def _closed(*_: object) -> NoReturn:
+def closed(*_: object) -> NoReturn:
     fail(errno.EBADF)

@@ -8,7 +8,8 @@ The words that :mod:`asyncipc.runtime.syscall` knows; what is behind them is in
 * ``sleep(sleeper)``: be away until ``sleeper.wake()``; cancellable.
 * ``step()``: let others run *after* a call took effect; not cancellable.
 * ``tries_twice``: is a refused call to try again before it sleeps, after
-  ``let_others_run()``?  Where sleeping is dear (``native/``), it pays.
+  ``let_others_run()``, which says whether it was not cancelled?  Where
+  sleeping is dear (``native/``), it pays.
 * ``seconds()``: the run's own clock.
 
 ``quantum`` calls may pass without the scheduler having its turn.  Where that
@@ -151,7 +152,7 @@ class Parking(Protocol):
     def must_pause(self) -> bool: ...
     def pause(self) -> Awaitable[None]: ...
     def step(self) -> Awaitable[None]: ...
-    def let_others_run(self) -> Awaitable[None]: ...
+    def let_others_run(self) -> Awaitable[bool]: ...
 
     sleeper: Callable[[Place | None], Sleeper]
 

@@ -31,7 +31,14 @@ from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.attempts import if_still_open, second_try
-from asyncipc.runtime.interruption import GO_ON, ends_by_stop, is_signalled, progress, signalled
+from asyncipc.runtime.interruption import (
+    GO_ON,
+    ends_by_stop,
+    is_disturbed,
+    is_signalled,
+    progress,
+    signalled,
+)
 from asyncipc.runtime.parking import NOTHING, Asleep, Place, Raised, Sleeper
 from asyncipc.runtime.patience import TIMED_OUT, hold_and_limit, timed_out, would_block
 from asyncipc.runtime.process import CURRENT, STOPPED, Body, current
@@ -40,7 +47,6 @@ from asyncipc.runtime.threads import SIGNALLED, run_handlers
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
-
 
 CLOSED: Final = "its channel was closed"
 
@@ -83,10 +89,8 @@ async def syscall(
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
                 would_block(result)
-            if parking.tries_twice and not body.attention:
-                result = await second_try(body, place, verb, args, result)
-            if type(result) is WouldBlock:
-                result = await _wait(body, place, (call, verb, args, result), until_ns)
+            wait = _try_and_wait if parking.tries_twice else _wait
+            result = await wait(body, place, (call, verb, args, result), until_ns)
         else:
             parking.spent += 1
             if parking.spent >= parking.quantum:
@@ -154,6 +158,17 @@ async def checkpoint() -> None:
         await parking.step()
 
 
+async def _try_and_wait(
+    body: Body, place: Place | None, asleep: Asleep, until_ns: int | None
+) -> object:
+    """Where sleeping is dear, a call tries twice before it sleeps."""
+    call, verb, args, refusal = asleep
+    result = refusal if body.attention else await second_try(body, place, verb, args, refusal)
+    if type(result) is not WouldBlock:
+        return result
+    return await _wait(body, place, (call, verb, args, result), until_ns)
+
+
 async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int | None) -> object:
     """The verb has refused: stand in line and sleep until it acts.
 
@@ -170,7 +185,7 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
         if place is None or until_ns is not None or place.file.limited:
             hold_and_limit(body, sleeper, verb, until_ns)
         while True:
-            if not body.attention or not is_signalled(body):
+            if not body.attention or not is_disturbed(body):
                 await parking.sleep(sleeper)
             if (result := sleeper.result) is not NOTHING:
                 rare = type(result) is Raised or body.attention

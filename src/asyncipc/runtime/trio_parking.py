@@ -6,7 +6,7 @@ calls yield are made once and yielded again, and one outcome wakes everybody.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from inspect import CORO_CLOSED, getcoroutinestate
 from types import coroutine
@@ -108,8 +108,9 @@ class TrioParking:
         _reschedule(lent.trio_task(), _WOKEN)
         yield _STEP
 
-    def let_others_run(self) -> Awaitable[None]:
-        return self.step()
+    async def let_others_run(self) -> bool:
+        await self.step()
+        return not lent.trio_cancelled()
 
     @coroutine
     def sleep(self, sleeper: Sleeper) -> Generator[object, Any, None]:
