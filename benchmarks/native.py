@@ -1,7 +1,8 @@
 """The cost of the switch: the native machine against trio's own streams, on the same objects.
 
 Both make the same system calls on the same kinds of pipes and sockets; what is
-compared is what stands between a program and them.
+compared is what stands between a program and them.  The native machine's own
+quantum is strict; the other one is shown for information.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ CHUNK = 65536
 BAR = 0.85
 """Within 15 % of trio's own."""
 
-SOCKETS, SOCKETS_STRICT, SOCKET_STREAM = "sockets q32", "sockets strict", "trio SocketStream"
-PIPES, PIPES_STRICT, FD_STREAM = "pipes q32", "pipes strict", "trio FdStream"
+SOCKETS, SOCKETS_Q32, SOCKET_STREAM = "sockets strict", "sockets q32", "trio SocketStream"
+PIPES, PIPES_Q32, FD_STREAM = "pipes strict", "pipes q32", "trio FdStream"
 MAKERS: dict[str, Maker] = {
-    SOCKETS: partial(pairs.native_socketpairs, quantum=32),
+    SOCKETS: partial(pairs.native_socketpairs, quantum=1),
     SOCKET_STREAM: pairs.trio_socketpairs,
-    SOCKETS_STRICT: partial(pairs.native_socketpairs, quantum=1),
-    PIPES: partial(pairs.native_pipes, quantum=32),
+    SOCKETS_Q32: partial(pairs.native_socketpairs, quantum=32),
+    PIPES: partial(pairs.native_pipes, quantum=1),
     FD_STREAM: pairs.trio_pipe_pairs,
-    PIPES_STRICT: partial(pairs.native_pipes, quantum=1),
+    PIPES_Q32: partial(pairs.native_pipes, quantum=32),
 }
 COMPARISONS = (
     Comparison(SOCKETS, SOCKET_STREAM, BAR),
-    Comparison(SOCKETS_STRICT, SOCKET_STREAM, BAR),
+    Comparison(SOCKETS_Q32, SOCKET_STREAM),
     Comparison(PIPES, FD_STREAM, BAR),
-    Comparison(PIPES_STRICT, FD_STREAM, BAR),
+    Comparison(PIPES_Q32, FD_STREAM),
 )
 
 

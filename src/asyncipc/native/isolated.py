@@ -183,7 +183,7 @@ class IsolatedBackend(NativeBackend):
         inheritance = self._inheritance(program, args, table, mask)
         letter = Letter.written(pickle.dumps(inheritance))
         try:
-            numbers = [*inheritance.table.numbers(), *self._tie]
+            numbers = [*inheritance.table.numbers(), *self._tie.numbers()]
             pid = start_interpreter(letter.number, numbers)
             self._enter(pid, inheritance.name, letter)
         except BaseException:

@@ -9,10 +9,13 @@ Nobody of a run outlives it, and no zombie stays, whatever is killed:
 * The ancestor adopts orphans (PR_SET_CHILD_SUBREAPER) and reaps them, as init
   does.  It knows them by their pidfd, which the **word** brings: a socket on
   which all descendants tell of births, and write what is for its console.
+* Who is killed as it gives birth tells nobody.  So a newborn tells as well; if
+  the run is over by then it dies, known by the **family**'s name.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import select
@@ -26,6 +29,7 @@ from asyncipc.native.letter import Letter
 from asyncipc.native.libc import prctl
 
 F_SETSIG: Final = 10
+PR_SET_NAME: Final = 15
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_GET_CHILD_SUBREAPER: Final = 37
 PIECE: Final = 65536
@@ -51,15 +55,23 @@ def await_end(pidfd: int) -> None:
 
 
 class Tie(NamedTuple):
-    """What ties a descendant to its ancestor: two descriptors, which its children inherit."""
+    """What ties a descendant to its ancestor: two descriptors, which its children inherit,
+    and the name of their family, by which even a zombie is known (PR_SET_NAME).
+    """
 
     lifeline: int
     word: int
+    family: bytes
+
+    def numbers(self) -> tuple[int, int]:
+        return self.lifeline, self.word
 
     def fasten(self) -> None:
         """From here on this interpreter does not outlive the ancestor."""
-        for number in self:
+        for number in self.numbers():
             os.set_inheritable(number, False)
+        name = ctypes.create_string_buffer(self.family)
+        prctl(PR_SET_NAME, ctypes.addressof(name), 0, 0, 0)
         # F_SETOWN is of the open file: each needs one of its own.
         own = os.open(f"/proc/self/fd/{self.lifeline}", os.O_RDONLY | os.O_NONBLOCK)
         fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
@@ -123,7 +135,7 @@ class Ancestor:
         lifeline, self._hold = os.pipe()
         self._word, word = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._word.setblocking(False)
-        self.tie = Tie(lifeline, word.detach())
+        self.tie = Tie(lifeline, word.detach(), b"ipc" + os.urandom(6).hex().encode())
         self._reaped_orphans_before = _becomes_subreaper()
         bell.hang(self._word.fileno(), self.listen)
 
@@ -225,13 +237,32 @@ class Ancestor:
         for kin in self._kin:
             kin.close()
         self._kin.clear()
+        bury_foundlings(self.tie.family)
         prctl(PR_SET_CHILD_SUBREAPER, self._reaped_orphans_before, 0, 0, 0)
+
+
+def bury_foundlings(family: bytes) -> None:
+    """Reap the dead of whom nobody had told: their parent was killed as it gave birth.
+
+    They have got as far as their name and the end of the lifeline.
+    """
+    for task in os.listdir("/proc/self/task"):
+        for pid in _lines(f"/proc/self/task/{task}/children").split():
+            if _lines(f"/proc/{int(pid)}/comm").strip() == family:
+                os.waitid(os.P_PID, int(pid), os.WEXITED)
+
+
+def _lines(path: str) -> bytes:
+    """Of a file in /proc; b"" if that is gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _becomes_subreaper() -> int:
     """Orphans come to this interpreter.  Whether they did before."""
-    import ctypes
-
     before = ctypes.c_int(0)
     prctl(PR_GET_CHILD_SUBREAPER, ctypes.addressof(before), 0, 0, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

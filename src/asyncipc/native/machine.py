@@ -10,7 +10,7 @@ from asyncipc.errors import Unsupported
 from asyncipc.native.backend import NativeBackend
 from asyncipc.native.trio_parking import NativeTrioParking
 from asyncipc.runtime.clock import TrioClock
-from asyncipc.runtime.parking import Parking
+from asyncipc.runtime.parking import STRICT, Parking
 
 if TYPE_CHECKING:
     from asyncipc.native.inheritance import Inheritance
@@ -34,6 +34,8 @@ class Native:
     """
 
     name = "native"
+    quantum = STRICT
+    """Who lets the others run after each call finds what he asks for next ready."""
 
     def __init__(
         self, *, isolation: Literal["task", "process"] = "task", root: str | None = None

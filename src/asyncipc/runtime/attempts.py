@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, TypeVar, TypeVarTuple
 
 from asyncipc.errors import fail
+from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.interruption import is_disturbed
 
 if TYPE_CHECKING:
-    from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.parking import Place
     from asyncipc.runtime.process import Body
 
@@ -36,7 +36,14 @@ async def second_try(
         closed()
     if not may_go_on or (body.attention and is_disturbed(body)):
         return refusal
-    return verb(*args)
+    result = verb(*args)
+    parking = body.parking
+    # Not the turn that a wait counts as: who takes it now finds the next thing ready.
+    if type(result) is not WouldBlock:
+        parking.spent += 1
+        if parking.spent >= parking.quantum:
+            await parking.step()
+    return result
 
 
 def if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:

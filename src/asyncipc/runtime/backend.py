@@ -141,6 +141,8 @@ class Machine(Protocol):
     """Which machine a simulation is: it makes the backend, and knows how its tasks sleep."""
 
     name: str
+    quantum: int
+    """What it is best used with, when nobody says otherwise."""
 
     def backend(self, simulation: Simulation) -> Backend: ...
     def parking(self, quantum: int) -> Parking:

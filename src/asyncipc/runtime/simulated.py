@@ -17,7 +17,7 @@ from asyncipc.kernel.poll import Poll
 from asyncipc.kernel.select import Select
 from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.runtime.life import Life
-from asyncipc.runtime.parking import Parking
+from asyncipc.runtime.parking import QUANTUM_DEFAULT, Parking
 from asyncipc.runtime.process import CURRENT, Body
 from asyncipc.runtime.trio_parking import TrioParking
 
@@ -199,6 +199,7 @@ class SimulatedMachine:
     """Objects of the pure kernel, on any clock."""
 
     name = "simulated"
+    quantum = QUANTUM_DEFAULT
 
     def backend(self, simulation: Simulation) -> Backend:
         return Simulated(simulation, simulation.kernel)

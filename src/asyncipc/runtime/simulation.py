@@ -34,7 +34,7 @@ from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
 from asyncipc.runtime.error_groups import the_only_one, without_process_end
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
 from asyncipc.runtime.memory import Reserved
-from asyncipc.runtime.parking import QUANTUM_DEFAULT, STRICT, Group, Parking, Sleeper
+from asyncipc.runtime.parking import STRICT, Group, Parking, Sleeper
 from asyncipc.runtime.process import (
     CURRENT,
     Body,
@@ -75,7 +75,7 @@ class Simulation:
 
     ``seed``: fixes the scheduler's order and every die; None leaves both to
     chance.  ``quantum``: how many calls may pass without others having their
-    turn; 1 is strict, the default with a seed, 32 the default without.
+    turn; 1 is strict, the default with a seed and on the real kernel, else 32 is.
     ``observers``: called with each event (:mod:`asyncipc.events`).
     ``faults``: calls that are to fail (:class:`asyncipc.Fault`).
     ``console``: where bytes go that are written to descriptors 1 and 2.
@@ -96,7 +96,7 @@ class Simulation:
         machine: Machine = SIMULATED,
     ) -> None:
         if quantum is None:
-            quantum = QUANTUM_DEFAULT if seed is None else STRICT
+            quantum = machine.quantum if seed is None else STRICT
         if operator.index(quantum) < 1:
             raise ValueError(f"quantum counts calls: at least 1, not {quantum}")
         self.seed, self.quantum = seed, quantum
