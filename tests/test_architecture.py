@@ -37,7 +37,7 @@ ROOM_OF_MODULE = {"posix": "faces", "run": "door", "__init__": "door"}
 
 THIRD_PARTY = {
     "runtime": {"anyio", "outcome", "trio"},
-    "native": {"anyio", "posix_ipc", "trio"},
+    "native": {"anyio", "trio"},
     "faces": {"anyio", "trio"},
     "trace": {"structlog"},
     "door": {"trio"},

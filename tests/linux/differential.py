@@ -12,14 +12,17 @@ Exit status: 0, 1 if there was a difference without an explanation.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import cycle, islice, repeat
+from multiprocessing import SimpleQueue
 from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
@@ -32,11 +35,13 @@ from tests.linux.oplang import Written, parse
 from tests.linux.real.conductor import RealKernel
 
 OPERATIONS: Final = 10_000
-LENGTH: Final = 60
+LENGTH: Final = 120
 """Operations of one program."""
-PATIENCE_S: Final = 0.006
+PATIENCE_S: Final = 0.004
 """How long a task must be seen asleep to count as blocked: nothing here is timed."""
 PATIENT_S: Final = 0.05
+HANDFUL: Final = 25
+"""How many programs a worker does in one go."""
 CUTS_MAX: Final = 200
 """How many shorter programs are tried to cut a difference down."""
 
@@ -150,6 +155,11 @@ def _still(found: Difference, groups: Sequence[list[str]], kernel: Kernel) -> Di
     return now
 
 
+def calls_in(program: Sequence[tuple[str, Written]]) -> int:
+    """How many lines are no ``join`` and no pause."""
+    return sum(parse(line).op not in {"join", "sleep"} for line, _ in program)
+
+
 def explored(family: str, seeds: Sequence[str], length: int) -> Tally:
     """Programs of one family, one for each seed."""
     tally = Tally()
@@ -160,7 +170,7 @@ def explored(family: str, seeds: Sequence[str], length: int) -> Tally:
             found = first and steady(seed, program, real)
             tally.unsteady += bool(first and not found)
             tally.programs += 1
-            tally.operations += len(found.program if found else program)
+            tally.operations += calls_in(found.program if found else program)
             if found is None:
                 continue
             known = reason(family, found.program, found.simulated, found.real)
@@ -172,23 +182,29 @@ def explored(family: str, seeds: Sequence[str], length: int) -> Tally:
     return tally
 
 
-def _shares(family: str, seed: str, programs: int) -> Iterator[list[str]]:
-    """The seeds of the programs, by handfuls."""
-    seeds = [f"{family}:{seed}:{number}" for number in range(programs)]
-    for start in range(0, programs, 50):
-        yield seeds[start : start + 50]
+def _shares(family: str, seed: str, begun: int, programs: int) -> Iterator[list[str]]:
+    """The seeds of the next programs, by handfuls."""
+    seeds = [f"{family}:{seed}:{begun + number}" for number in range(programs)]
+    for start in range(0, programs, HANDFUL):
+        yield seeds[start : start + HANDFUL]
+
+
+def _stay(places: SimpleQueue[int]) -> None:
+    """Keep to one processor with all workers: only one works at a time, and wakes the next."""
+    os.sched_setaffinity(0, {places.get()})
+    gc.freeze()
 
 
 def explore(family: str, seed: str, operations: int, length: int, jobs: int) -> Tally:
-    shares = list(_shares(family, seed, -(-operations // length)))
     total = Tally()
-    if jobs == 1:
-        for share in shares:
-            total.add(explored(family, share, length))
-        return total
-    with ProcessPoolExecutor(jobs) as pool:
-        for tally in pool.map(explored, repeat(family), shares, repeat(length)):
-            total.add(tally)
+    places: SimpleQueue[int] = SimpleQueue()
+    for place in islice(cycle(sorted(os.sched_getaffinity(0))), jobs):
+        places.put(place)
+    with ProcessPoolExecutor(jobs, initializer=_stay, initargs=(places,)) as pool:
+        while (missing := operations - total.operations) > 0:
+            shares = _shares(family, seed, total.programs, -(-missing // length))
+            for tally in pool.map(explored, repeat(family), shares, repeat(length)):
+                total.add(tally)
     return total
 
 

@@ -323,6 +323,8 @@ def test_a_signal_from_outside_interrupts_a_call_or_begins_it_anew(
         if flags:
             await anyio.sleep(0.1)
             await posix.write(w, b"data")
+        while not await posix.poll([(back, IN)], 0.2):  # it may have come before the read
+            posix.kill(pid, signal.SIGUSR1)
         answer = await posix.read(back, 100)
         await posix.waitpid(pid)
         return answer

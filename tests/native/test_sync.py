@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import anyio
 import pytest
 
-import asyncipc
 from asyncipc import Unsupported, posix
 from asyncipc.faces.condition import Condition
 from asyncipc.faces.mutex import Mutex
@@ -152,6 +150,35 @@ def test_a_named_semaphore_has_the_mode_that_the_umask_leaves(run: Run) -> None:
         with pytest.raises(OSError, match="Invalid"):
             posix.sem_open(f"{NAME}-2", posix.O_CREAT, 0o600, 2**31)
         posix.sem_unlink(NAME)
+
+    run(main)
+
+
+def test_who_has_a_named_semaphore_keeps_it_when_its_name_is_gone(run: Run) -> None:
+    async def main() -> None:
+        semaphore = posix.sem_open(NAME, posix.O_CREAT, 0o600, 1)
+        again = posix.sem_open(NAME, posix.O_CREAT, 0o600, 2**31)  # it is there: no value is set
+        posix.sem_unlink(NAME)
+        await posix.sem_wait(again)
+        with pytest.raises(TimeoutError):
+            await posix.sem_timedwait(semaphore, 0.01)
+        posix.sem_close(again)
+        posix.sem_post(semaphore)
+        assert posix.sem_getvalue(semaphore) == 1
+        new = posix.sem_open(NAME, posix.O_CREAT | posix.O_EXCL, 0o600, 2**31 - 1)
+        with pytest.raises(OSError) as caught:
+            posix.sem_post(new)
+        assert caught.value.errno == errno.EOVERFLOW
+        posix.sem_unlink(NAME)
+
+    run(main)
+
+
+def test_a_nul_ends_no_name(run: Run) -> None:
+    async def main() -> None:
+        for call in (posix.sem_open, posix.mq_open):
+            with pytest.raises(ValueError, match="null byte"):
+                call("/name\0and-more", 0)
 
     run(main)
 
@@ -301,14 +328,3 @@ def test_futexes_of_real_processes_are_refused_by_name(isolated: Run) -> None:
             await posix.futex_wait(posix.mmap(-1, 4096), 0, 0)
 
     isolated(main)
-
-
-def test_without_its_extra_a_name_is_refused_with_a_hint(
-    monkeypatch: pytest.MonkeyPatch, backend: Any
-) -> None:
-    async def main() -> None:
-        with pytest.raises(Unsupported, match=r"pip install 'asyncipc\[native\]'"):
-            posix.sem_open(NAME, posix.O_CREAT)
-
-    monkeypatch.setitem(sys.modules, "posix_ipc", None)
-    asyncipc.run(main, machine="native", backend=backend)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 from typing import Final, Literal, TypeAlias, final
 
 from anyio import ClosedResourceError
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from asyncipc.faces.channels import Channel
+from asyncipc.faces.paths import to_kernel_path
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.mqueue.names import O_CREAT, O_EXCL
@@ -114,5 +114,5 @@ def open_message_queue(
         file = body.machine.mq_open(body, name, flags, permissions, attributes)
         return table.open(file, cloexec=True)[0]
 
-    entry = call("mq_open", make, os.fsencode(name), flags, permissions, tuple(attributes))
+    entry = call("mq_open", make, to_kernel_path(name), flags, permissions, tuple(attributes))
     return MessageQueueChannel(body, entry)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 from typing import final
 
 import anyio
 
 from asyncipc.faces.calls import release, retried, take
+from asyncipc.faces.paths import to_kernel_path
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.files.namespace import O_CREAT, O_EXCL
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
@@ -101,7 +101,7 @@ def open_semaphore(
     opened = call(
         "sem_open",
         lambda name, flags, mode, value: body.machine.sem_open(body, name, flags, mode, value),
-        os.fsencode(name),
+        to_kernel_path(name),
         flags,
         0o600,
         initial_value,
@@ -112,4 +112,4 @@ def open_semaphore(
 def unlink_semaphore(name: str) -> None:
     """Take the name away; whoever has it open goes on.  FileNotFoundError."""
     body = current()
-    call("sem_unlink", lambda name: body.machine.sem_unlink(body, name), os.fsencode(name))
+    call("sem_unlink", lambda name: body.machine.sem_unlink(body, name), to_kernel_path(name))

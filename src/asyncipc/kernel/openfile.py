@@ -207,6 +207,10 @@ class OpenFile:
         """F_SETOWN: who gets SIGIO and SIGURG, a process or (negative) a group.  ESRCH."""
         self.kernel.signal_driven.set_owner(self, owner)
 
+    def set_signal_sent(self, number: int) -> None:
+        """F_SETSIG: what its owner gets; 0: SIGIO."""
+        self.signal_sent = number
+
     # -- readiness
 
     def poll(self) -> int:

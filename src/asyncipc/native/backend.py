@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -12,7 +15,7 @@ from asyncipc.runtime.life import Life
 from asyncipc.runtime.process import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from asyncipc.kernel.console import Console
     from asyncipc.kernel.descriptors import Descriptor
@@ -63,14 +66,36 @@ class NativeBackend(Life):
             refuse("a seed")
         super().__init__(simulation, simulation.kernel)
         self.root = root
+        self._former_sigpipe: object = None
+
+    def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """The operating system's SIGPIPE is ignored during the run, as Python has it: what a
+        broken pipe does to a process is the model's to do.
+        """
+        if threading.current_thread() is threading.main_thread():
+            self._former_sigpipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        return ()
+
+    def close(self) -> None:
+        if self._former_sigpipe is not None:
+            signal.signal(signal.SIGPIPE, self._former_sigpipe)  # type: ignore[arg-type]
+            self._former_sigpipe = None
 
     def first_process(self, name: str, console: Console) -> Process:
-        """As the interpreter was started, it has its umask."""
+        """It has the interpreter's umask, and is whose that is."""
         from asyncipc.native.names import interpreters_umask
 
         process = super().first_process(name, console)
         process.umask = interpreters_umask()
+        process.uid, process.gid = os.getuid(), os.getgid()
         return process
+
+    def setuid(self, body: Body, uid: int) -> None:
+        """The operating system would still ask for the interpreter's."""
+        demand_isolation("setuid(2)")
+
+    def setgid(self, body: Body, gid: int) -> None:
+        demand_isolation("setgid(2)")
 
     def pipe(self, flags: int) -> tuple[NativePipe, NativePipe]:
         return new_pipe(self.kernel, flags)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-from typing import TYPE_CHECKING
+import signal
+from typing import TYPE_CHECKING, NoReturn
 
 from asyncipc.errors import BrokenPipeSignal, Unsupported
 from asyncipc.kernel.buffers import Buffer
@@ -39,6 +40,20 @@ def status_of(found: os.stat_result) -> Status:
         found.st_dev,
         found.st_blksize,
     )
+
+
+def broken_pipe() -> NoReturn:
+    """EPIPE, whose SIGPIPE is the model's."""
+    take_back_sigpipe()
+    raise BrokenPipeSignal from None
+
+
+def take_back_sigpipe() -> None:
+    """The operating system has sent one to this thread.  It is ignored, but one that is
+    blocked as well is pending (sig_ignored() in kernel/signal.c), and would act twice.
+    """
+    if hasattr(signal, "sigtimedwait"):  # not on macOS
+        signal.sigtimedwait({signal.SIGPIPE}, 0)
 
 
 class RealDescriptor:
@@ -101,6 +116,9 @@ class RealDescriptor:
     def set_signal_owner(self, owner: int) -> None:
         raise Unsupported("F_SETOWN on the native machine")
 
+    def set_signal_sent(self, number: int) -> None:
+        raise Unsupported("F_SETSIG on the native machine")
+
     def get_seals(self) -> int:
         return fcntl.fcntl(self.number, F_GET_SEALS)
 
@@ -146,7 +164,7 @@ class RealDescriptor:
         except BlockingIOError:
             return self.write_line().refusal
         except BrokenPipeError:
-            raise BrokenPipeSignal from None
+            broken_pipe()
 
 
 class NativeFile(RealDescriptor, OpenFile):

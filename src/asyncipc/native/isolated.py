@@ -14,6 +14,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from ctypes import addressof, c_int
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import Unsupported, fail
@@ -36,6 +37,7 @@ from asyncipc.native.inheritance import (
 from asyncipc.native.letter import Letter
 from asyncipc.native.libc import prctl, sigqueue
 from asyncipc.native.lineage import Ancestor
+from asyncipc.native.names import interpreters_umask
 from asyncipc.native.signals import (
     ALL,
     RealDelivery,
@@ -53,7 +55,16 @@ if TYPE_CHECKING:
     from asyncipc.runtime.simulation import Simulation
 
 PR_SET_PDEATHSIG: Final = 1
+PR_GET_PDEATHSIG: Final = 2
 POINTER_BITS: Final = 2**64 - 1
+
+
+def _ask_what_it_is(process: Process) -> None:
+    """Whose it is, and its death signal, which it forgets with that."""
+    process.uid, process.gid = os.getuid(), os.getgid()
+    signal = c_int()
+    prctl(PR_GET_PDEATHSIG, addressof(signal), 0, 0, 0)
+    process.death_signal = signal.value
 
 
 @final
@@ -85,6 +96,7 @@ class IsolatedBackend(NativeBackend):
     # -- the run
 
     def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        super().services()
         bell = self._bell = Bell()
         self._signals = self._delivery.signals = Signals(bell, self._deliver)
         outlet = self.simulation.console.outlet
@@ -116,6 +128,7 @@ class IsolatedBackend(NativeBackend):
         if self._former_sigchld is not None:
             signal.signal(signal.SIGCHLD, self._former_sigchld)  # type: ignore[arg-type]
         bell.close()
+        super().close()
 
     def is_inhabited(self) -> bool:
         """Only the ancestor waits for others to end."""
@@ -145,7 +158,8 @@ class IsolatedBackend(NativeBackend):
         process = self.process = kernel.first_process(name, console, pid)
         self._delivery.own = process
         process.group, process.session = os.getpgid(0), os.getsid(0)
-        process.uid, process.gid = os.getuid(), os.getgid()
+        process.umask = interpreters_umask()
+        _ask_what_it_is(process)
         if self.inherited is not None:
             self._inherit(process, self.inherited, console)
         return process
@@ -281,14 +295,22 @@ class IsolatedBackend(NativeBackend):
     def setuid(self, body: Body, uid: int) -> None:
         if uid < 0:
             fail(errno.EINVAL)
+        self._demand_child("setuid(2)")
         os.setuid(uid)
-        body.process.uid = os.getuid()
+        _ask_what_it_is(body.process)
 
     def setgid(self, body: Body, gid: int) -> None:
         if gid < 0:
             fail(errno.EINVAL)
+        self._demand_child("setgid(2)")
         os.setgid(gid)
-        body.process.gid = os.getgid()
+        _ask_what_it_is(body.process)
+
+    def _demand_child(self, what: str) -> None:
+        if self.inherited is None:
+            raise Unsupported(
+                f"{what} of the run's first process: its interpreter could never go back"
+            )
 
     def set_death_signal(self, body: Body, signal: int) -> None:
         check_number(signal)

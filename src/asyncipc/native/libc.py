@@ -1,6 +1,6 @@
 """The C library's calls that Python has no name for, each declared once.
 
-What a call answers -1 for is raised as the OSError of its errno.  A library
+A call that fails raises the OSError of its errno.  A library
 that lacks one is told of when it is called, not when this is imported.
 """
 
@@ -29,19 +29,24 @@ from asyncipc.errors import Unsupported
 
 @final
 class Function:
-    """One function of the C library, looked up when it is first called."""
+    """One function of the C library, looked up when it is first called.
 
-    __slots__ = ("_found", "_name", "_parameters", "_result")
+    ``parameters``: without those of a ``...``, which callers have to type.
+    ``failure``: what it answers when errno tells.
+    """
 
-    def __init__(self, name: str, *parameters: Any, result: Any = c_int) -> None:
+    __slots__ = ("_failure", "_found", "_name", "_parameters", "_result")
+
+    def __init__(self, name: str, *parameters: Any, result: Any = c_int, failure: int = -1) -> None:
         self._name = name
         self._parameters = parameters
         self._result = result
+        self._failure = failure
         self._found: Any = None
 
     def __call__(self, *args: object) -> int:
         answer: int = (self._found or self._find())(*args)
-        if answer == -1:
+        if answer == self._failure:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         return answer
@@ -182,7 +187,11 @@ timerfd_settime: Final = Function(
 )
 timerfd_gettime: Final = Function("timerfd_gettime", c_int, POINTER(TimerSetting))
 
-# sem_overview(7), of semaphores in memory
+# sem_overview(7)
+SEM_FAILED: Final = -1 if sys.platform == "darwin" else 0
+sem_open: Final = Function("sem_open", c_char_p, c_int, result=c_ssize_t, failure=SEM_FAILED)
+sem_close: Final = Function("sem_close", c_void_p)
+sem_unlink: Final = Function("sem_unlink", c_char_p)
 sem_init: Final = Function("sem_init", c_void_p, c_int, c_uint)
 sem_getvalue: Final = Function("sem_getvalue", c_void_p, POINTER(c_int))
 sem_trywait: Final = Function("sem_trywait", c_void_p)

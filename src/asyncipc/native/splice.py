@@ -11,14 +11,14 @@ import errno
 import os
 from typing import TYPE_CHECKING, final
 
-from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
+from asyncipc.errors import Unsupported, fail
 from asyncipc.kernel.files.splice import SPLICE_F_NONBLOCK
 from asyncipc.kernel.openfile import O_NONBLOCK
 from asyncipc.kernel.readiness import IN, UNASKED
 from asyncipc.kernel.sockets.options import SO_ERROR, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_UNIX, Socket
 from asyncipc.native import libc
-from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.descriptor import RealDescriptor, broken_pipe, take_back_sigpipe
 from asyncipc.native.pipe import NativePipe
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class NativeSplice(Moving):
         except BlockingIOError:
             return self.refusal()
         except BrokenPipeError:
-            raise BrokenPipeSignal from None
+            broken_pipe()
 
 
 @final
@@ -127,7 +127,7 @@ class NativeTee(Moving):
         except BlockingIOError:
             return self.refusal()
         except BrokenPipeError:
-            raise BrokenPipeSignal from None
+            broken_pipe()
 
 
 @final
@@ -174,11 +174,14 @@ class NativeSendfile(Moving):
 
     def _failed(self, error: OSError) -> int:
         """What has been sent is told first; the next call fails again."""
+        broken = isinstance(error, BrokenPipeError)
         if self.done:
-            self.signalled = isinstance(error, BrokenPipeError) and not self._was_reset()
+            if broken:
+                take_back_sigpipe()
+            self.signalled = broken and not self._was_reset()
             return self.done
-        if isinstance(error, BrokenPipeError):
-            raise BrokenPipeSignal from None
+        if broken:
+            broken_pipe()
         raise error
 
     def _was_reset(self) -> bool:

@@ -140,7 +140,7 @@ def fcntl(fd: int, command: int, argument: int = 0) -> int:
     Errors: EBADF, EINVAL, EMFILE, EBUSY and EPERM (pipe size), ESRCH (owner).
     With O_ASYNC (F_SETFL) every change of readiness sends SIGIO, or the signal
     of F_SETSIG, to the owner: a process, or negative a group.  Not modelled:
-    leases.  The native machine refuses O_ASYNC and F_SETOWN.  For locks: ``fcntl_lock``.
+    leases.  The native machine refuses O_ASYNC, F_SETOWN, F_SETSIG.  For locks: ``fcntl_lock``.
     """
     return call("fcntl", _fcntl, operator.index(fd), command, operator.index(argument))
 
@@ -192,7 +192,7 @@ def _fcntl_owner(entry: Descriptor, command: int, argument: int) -> int:
     if command == F_SETSIG:
         if not 0 <= argument <= 64:
             fail(errno.EINVAL)
-        file.signal_sent = argument
+        file.set_signal_sent(argument)
         return 0
     if command in RECORD_LOCKS:
         fail(errno.EINVAL, "record locks may block: await fcntl_lock(fd, command, FileLock(...))")

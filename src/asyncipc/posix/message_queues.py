@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import operator
-import os
 
 from asyncipc.errors import fail
+from asyncipc.faces.paths import to_kernel_path
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.mqueue.calls import MQ_PRIO_MAX
 from asyncipc.kernel.mqueue.notification import SignalEvent
@@ -64,7 +64,7 @@ def mq_open(
 
     shown = () if attributes is None else (tuple(attributes),)
     flags, mode = operator.index(flags), operator.index(mode)
-    return call("mq_open", make, os.fsencode(name), flags & ~O_CLOEXEC, mode, *shown)
+    return call("mq_open", make, to_kernel_path(name), flags & ~O_CLOEXEC, mode, *shown)
 
 
 def mq_close(mqdes: int) -> None:
@@ -81,7 +81,7 @@ def mq_unlink(name: str | bytes) -> None:
     call(
         "mq_unlink",
         lambda name: body.machine.mq_unlink(body, name),
-        os.fsencode(name),
+        to_kernel_path(name),
     )
 
 

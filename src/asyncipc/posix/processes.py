@@ -221,21 +221,23 @@ def _prctl(option: int, argument: int) -> int:
 
 
 def getuid() -> int:
-    """getuid(2): 0, root, unless set."""
+    """getuid(2): 0, root, unless set; on the native machine the interpreter's user."""
     return current().process.uid
 
 
 def setuid(uid: int) -> None:
     """setuid(2): become another user, which only root may: EPERM.  EINVAL below 0.
 
-    Not modelled: saved and effective users apart from the real one.
+    On the native machine a child of ``Native(isolation="process")`` may, not the
+    run's first process and no task.  Not modelled: saved and effective users apart
+    from the real one.
     """
     body = current()
     call("setuid", lambda uid: body.machine.setuid(body, uid), operator.index(uid))
 
 
 def getgid() -> int:
-    """getgid(2): 0 unless set."""
+    """getgid(2): 0 unless set; as ``getuid``."""
     return current().process.gid
 
 

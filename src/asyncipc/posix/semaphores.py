@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import operator
-import os
 from typing import final
 
 from asyncipc.errors import fail
+from asyncipc.faces.paths import to_kernel_path
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
 from asyncipc.posix.arguments import is_over, until_ns
@@ -68,7 +68,7 @@ def sem_open(name: str | bytes, flags: int = 0, mode: int = 0o600, value: int = 
     found = call(
         "sem_open",
         lambda name, flags, mode, value: body.machine.sem_open(body, name, flags, mode, value),
-        os.fsencode(name),
+        to_kernel_path(name),
         operator.index(flags),
         operator.index(mode),
         operator.index(value),
@@ -84,7 +84,7 @@ def sem_close(sem: Semaphore) -> None:
 def sem_unlink(name: str | bytes) -> None:
     """sem_unlink(3): take the name away; whoever has it open goes on.  ENOENT, EACCES."""
     body = current()
-    call("sem_unlink", lambda name: body.machine.sem_unlink(body, name), os.fsencode(name))
+    call("sem_unlink", lambda name: body.machine.sem_unlink(body, name), to_kernel_path(name))
 
 
 def sem_init(mapping: Mapped, offset: int = 0, value: int = 0) -> Semaphore:

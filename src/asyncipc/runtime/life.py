@@ -38,7 +38,7 @@ class Life:
         return self.kernel.first_process(name, console)
 
     def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
-        process = self.kernel.first_process(name_of(program), console)
+        process = self.first_process(name_of(program), console)
         self.simulation.start(process, program, args)
         return process.pid
 

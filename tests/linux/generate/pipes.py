@@ -29,7 +29,7 @@ class Pipes(Family):
         2 close <r|w>!
         4 splice <r> <w> SIZE {! SPLICE_F_NONBLOCK}
         3 tee <r> <w> SIZE {! SPLICE_F_NONBLOCK}
-        1 fill <w> {a*1 b*100 c*4096 d*10000}
+        1 fill <w> {b*100 c*4096 d*10000}
         1 drain <r>
         1 fork TASK
     """

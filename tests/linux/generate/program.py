@@ -57,6 +57,8 @@ class Family:
     handles: ClassVar[frozenset[str]] = frozenset()
     """Kinds that belong to a process and are no descriptors."""
     sizes: ClassVar[tuple[int, ...]] = SIZES
+    alone_percent: ClassVar[int] = 60
+    """How many programs keep to one task, which runs them at once; none if it may sleep."""
     numbers_known: ClassVar[bool] = True
     """Do both machines give out the same numbers?  If not, nobody uses another's."""
     following: ClassVar[dict[str, str]] = {}
@@ -74,6 +76,7 @@ class Family:
         self._named = 0
         self._started = 0
         self._forced: list[tuple[str, str]] = []
+        self._alone = not self.asleep_percent and self.chance(self.alone_percent)
         self._under_way: dict[str, tuple[Step, tuple[str, ...]]] = {}
 
     # -- one line after the other
@@ -246,7 +249,7 @@ class Family:
 
     def new_task(self) -> str | None:
         """A name that no other start of a task, asleep or not, has."""
-        if self._started + 1 >= self.tasks_max:
+        if self._started + 1 >= self.tasks_max or self._alone:
             return None
         self._started += 1
         return TASKS[self._started]

@@ -48,6 +48,7 @@ class Leader:
 
     def __init__(self, slots: list[Slot], directory: str, prefix: str, looks: int) -> None:
         self._slots = slots
+        self._given = 0
         self._directory = directory
         self._looks = looks
         self._names = RealNames(directory, prefix)
@@ -94,9 +95,10 @@ class Leader:
         self._welcome("A", slot, pid)
 
     def _free_slot(self) -> Slot:
-        if len(self._tasks) == len(self._slots):
+        if self._given == len(self._slots):
             raise BadCase("too many tasks")
-        slot = self._slots[len(self._tasks)]
+        slot = self._slots[self._given]
+        self._given += 1  # even if the fork sleeps: whoever is born later finds it
         slot.clear()
         return slot
 
@@ -214,7 +216,9 @@ class Leader:
         others = [task for task in self._tasks.values() if task is not done and not task.over]
         if done is not None and done.names is not None:
             others.append(done)
-        calm, until = 0, time.monotonic() + GIVE_UP_S
+        # Idle tasks run only for a signal, and then before its sender's call returns: one look.
+        calm = 0 if any(task.names is not None for task in others) else 1
+        until = time.monotonic() + GIVE_UP_S
         while others and calm < 2 and time.monotonic() < until:
             calm = calm + 1 if all(task.at_rest() for task in others) else 0
             if calm < 2:

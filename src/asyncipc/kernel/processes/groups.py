@@ -82,12 +82,16 @@ class Groups:
     # -- the end of a member's parent
 
     def at_risk(self, process: Process) -> list[int]:
-        """The groups with stopped members that the end of ``process`` may orphan."""
+        """The groups with stopped members that the end of ``process`` may orphan.
+
+        A zombie ties a group to its parent too, and so may undo an orphaned
+        one's stop (kill_orphaned_pgrp in kernel/exit.c).
+        """
         if not self._kernel.stopped:
             return []
-        near = dict.fromkeys([child.group for child in process.children.values()])
-        near[process.group] = None
-        return [g for g in near if self._has_stopped(g) and not self.is_orphaned(g)]
+        members = [*process.children.values(), process]
+        near = dict.fromkeys([member.group for member in members if self._anchors(member)])
+        return [group for group in near if self._has_stopped(group)]
 
     def _has_stopped(self, group: int) -> bool:
         return any(member.state is State.STOPPED for member in self._members(group))
