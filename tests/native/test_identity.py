@@ -13,7 +13,7 @@ import pytest
 
 import asyncipc
 from asyncipc import Native, Simulation, Unsupported, posix
-from asyncipc.posix import AF_UNIX, PR_GET_PDEATHSIG, PR_SET_PDEATHSIG, SIG_DFL
+from asyncipc.posix import PR_GET_PDEATHSIG, PR_SET_PDEATHSIG, SIG_DFL
 from tests.native import identity_programs as programs
 
 Run = Callable[..., Any]
@@ -239,7 +239,7 @@ def test_an_embedded_machine_ignores_it_as_long_as_it_is_there() -> None:
 
 def test_what_has_no_number_of_the_operating_system_cannot_be_sent(isolated: Run) -> None:
     async def main() -> None:
-        a, b = posix.socketpair(AF_UNIX)
+        a, b = posix.socketpair()
         posix.pthread_sigmask(posix.SIG_BLOCK, [signal.SIGUSR1])
         r, _ = posix.pipe()
         for fd, name in ((1, "console"), (posix.signalfd(-1, [signal.SIGUSR1]), "signalfd")):

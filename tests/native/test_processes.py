@@ -16,6 +16,7 @@ import pytest
 
 import asyncipc
 from asyncipc import Native, Simulation, posix
+from asyncipc.kernel.readiness import IN
 from asyncipc.posix import (
     SA_RESTART,
     SIG_BLOCK,
