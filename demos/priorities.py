@@ -27,7 +27,7 @@ from asyncipc.posix import (
 )
 
 STDOUT = 1
-NAME = "/orders"
+NAME = "/asyncipc-orders"
 LATER, SOON, NOW = 1, 5, 9
 ORDERS = (
     (b"sweep the yard", LATER),
@@ -61,6 +61,7 @@ async def full() -> None:
     for order, priority in ORDERS:
         await mq_send(queue, order, priority)
     await waitpid(-1)
+    mq_unlink(NAME)
 
 
 async def slow_receiver() -> None:

@@ -27,7 +27,8 @@ Made from the results of the contract tests, which run on both machines
 PROCESSES: Final = """
 ## With `Native(isolation="process")`
 
-What tasks of one interpreter cannot have, and real processes have; each line is a test that passed.
+Children are processes of the operating system there, and have what tasks of one interpreter cannot
+have. Each line is a test that passed.
 
 """
 COMMAND: Final = (
@@ -74,9 +75,8 @@ class Capabilities:
         return report
 
     def _note(self, item: pytest.Function, *, passed: bool) -> None:
-        promised = item.get_closest_marker("processes")
-        if promised is not None:
-            what = str(promised.args[0])
+        if "isolated" in item.fixturenames:
+            what = item.originalname.removeprefix("test_").replace("_", " ")
             self._processes[what] = self._processes.get(what, True) and passed
         machine = item.callspec.params.get("machine") if hasattr(item, "callspec") else None
         if machine is None:

@@ -72,9 +72,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "simulated(reason): what is tested belongs to the simulated machine, or the native one "
         "refuses it",
     )
-    config.addinivalue_line(
-        "markers", "processes(what): what real processes of the operating system have beside tasks"
-    )
     file: Path | None = config.getoption("--capabilities")
     if file is not None:
         config.pluginmanager.register(Capabilities(file))

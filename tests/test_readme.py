@@ -24,9 +24,13 @@ def programs() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("program", "output"), programs())
-def test_a_program_of_the_readme_prints_what_it_says(program: str, output: str) -> None:
+def test_a_program_of_the_readme_prints_what_it_says(
+    program: str, output: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", script], capture_output=True, text=True, check=False
     )
     assert (run.stdout, run.stderr, run.returncode) == (output, "", 0)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pkgutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,9 +30,6 @@ def test_the_source_is_the_program() -> None:
 
 
 def test_an_installation_without_demos_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(sys.modules):
-        if name.startswith(catalog.PACKAGE):
-            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(catalog, "CHECKOUT", Path("no", "such", "folder"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="has no demos"):

@@ -95,6 +95,7 @@ def test_orphans_come_to_the_nearest_subreaper(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.simulated("a task stays the interpreter's user")
 def test_who_is_not_root_may_signal_its_own_processes_only(run: Run) -> None:
     async def child(other: int) -> None:
         posix.setuid(1000)

@@ -322,6 +322,7 @@ def test_a_stopped_reader_takes_nothing_until_it_is_continued(run: Run) -> None:
 
     async def child(r: int) -> None:
         got.append((await posix.read(r, 10), now()))
+        await anyio.sleep(1)  # once it has ended, nobody is told that it went on
 
     async def main() -> None:
         r, w = posix.pipe()

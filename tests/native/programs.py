@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from signal import SIGTERM, SIGUSR1, SIGUSR2
@@ -201,3 +202,10 @@ async def tells_where_it_is(w: int) -> None:
 async def says_that_it_runs(w: int, program: Program, *args: object) -> None:
     await posix.write(w, b"!")
     await program(*args)
+
+
+async def connects_and_says_who_it_is(name: bytes) -> None:
+    fd = posix.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    await posix.connect(fd, name)
+    await posix.send(fd, b"%d" % os.getpid())
+    assert await posix.recv(fd, 9) == b""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +72,6 @@ def test_a_program_beside_the_first_has_the_same_user_and_umask(backend: str) ->
 
 
 @needs_root
-@pytest.mark.processes("a child becomes another user, and cannot go back")
 def test_a_child_becomes_somebody_else_for_the_operating_system(isolated: Run) -> None:
     told = isolated(told_by, programs.becomes_somebody_else)
     ids = [programs.NOBODY] * 8
@@ -130,12 +131,27 @@ def test_a_subreaper_that_is_a_process_is_refused(isolated: Run) -> None:
 
 
 def test_limits_of_descriptors_are_of_our_tables(run: Run) -> None:
+    """And what finds no number there is closed: the fixture looks."""
+
     async def main() -> None:
         real = resource.getrlimit(resource.RLIMIT_NOFILE)
         posix.setrlimit(posix.RLIMIT_NOFILE, (4, 100))
-        posix.eventfd(0)
-        with pytest.raises(OSError, match="Too many open files"):
-            posix.eventfd(0)
+        posix.dup(0)
+        for make in (
+            posix.pipe,
+            posix.socketpair,
+            posix.epoll_create1,
+            lambda: posix.eventfd(0),
+            lambda: posix.memfd_create("none"),
+            lambda: posix.timerfd_create(time.CLOCK_MONOTONIC),
+            lambda: posix.socket(socket.AF_INET, socket.SOCK_STREAM),
+        ):
+            with pytest.raises(OSError, match="Too many open files"):
+                make()
+        posix.close(2)
+        for pair in (posix.pipe, posix.socketpair):  # one has a number, the other has none
+            with pytest.raises(OSError, match="Too many open files"):
+                pair()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == real
 
     run(main)

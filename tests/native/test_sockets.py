@@ -39,6 +39,7 @@ from asyncipc.kernel.sockets.socket import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
+from tests.native import programs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's numbers and names")
 
@@ -287,3 +288,22 @@ def test_descriptors_for_which_there_is_no_number_are_closed(run: Run) -> None:
         assert await posix.read(r, 1) == b""
 
     run(main)
+
+
+def test_who_connects_is_told_by_the_operating_system(isolated: Run) -> None:
+    async def main() -> None:
+        name = b"\0asyncipc-peer-%d" % os.getpid()
+        server = bound(SOCK_STREAM, name)
+        posix.listen(server)
+        pid = posix.fork(programs.connects_and_says_who_it_is, name)
+        fd, _ = await posix.accept(server)
+        posix.setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+        credentials = struct.pack("iii", pid, os.getuid(), os.getgid())
+        assert posix.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, 12) == credentials
+        data, control, _, _ = await posix.recvmsg(fd, 9, 64)
+        assert data == b"%d" % pid
+        assert control == [(SOL_SOCKET, SCM_CREDENTIALS, credentials)]
+        posix.close(fd)
+        assert await posix.waitpid(pid) == (pid, 0)
+
+    isolated(main)

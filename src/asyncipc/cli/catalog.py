@@ -1,7 +1,8 @@
 """The demos: where they lie, and what each is about.
 
 A wheel holds them as the package ``asyncipc.demos``; in a checkout they are
-the folder ``demos`` beside ``src``, and are given that same name here.
+the folder ``demos`` beside ``src``, a package of that name.  A child that is
+an interpreter of its own has to find them as well, so ``sys.path`` tells where.
 """
 
 from __future__ import annotations
@@ -52,18 +53,11 @@ def _module(name: str) -> ModuleType:
 
 
 def _package() -> ModuleType:
-    if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
-        _name_checkout()
-    return importlib.import_module(PACKAGE)
-
-
-def _name_checkout() -> None:
-    """Make the checkout's folder importable under the package's name."""
-    spec = importlib.util.spec_from_file_location(
-        PACKAGE, CHECKOUT / "__init__.py", submodule_search_locations=[str(CHECKOUT)]
-    )
-    if spec is None or spec.loader is None or not CHECKOUT.is_dir():
+    if importlib.util.find_spec(PACKAGE) is not None:
+        return importlib.import_module(PACKAGE)
+    if not CHECKOUT.is_dir():
         raise ModuleNotFoundError(f"this installation has no demos: {PACKAGE}", name=PACKAGE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[PACKAGE] = module
-    spec.loader.exec_module(module)
+    home = str(CHECKOUT.parent)
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    return importlib.import_module(CHECKOUT.name)

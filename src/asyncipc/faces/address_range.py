@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Concatenate, Final, ParamSpec, SupportsIndex, TypeVar, overload
+from typing import Concatenate, Final, NoReturn, ParamSpec, SupportsIndex, TypeVar, overload
 
+from asyncipc.errors import Unsupported
 from asyncipc.faces.memory_fault import die, fault
 from asyncipc.kernel.memory.address_space import mapping_at
 from asyncipc.kernel.memory.contents import Octets
@@ -39,6 +40,12 @@ class AddressRange:
         self._machine = machine
         self.address = mapping.address
         self._length = mapping.length
+
+    def __reduce__(self) -> NoReturn:
+        raise Unsupported(
+            "memory that is handed to another interpreter: a child inherits no map with "
+            "isolation='process'; let it map the file or the shared memory by its name"
+        )
 
     def here(self) -> Mapping | None:
         """What the current process has mapped here, if anything."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
@@ -78,13 +78,16 @@ class DescriptorTable:
         return entry
 
     def open(self, *files: OpenFile, cloexec: bool) -> tuple[Descriptor, ...]:
-        """Give each file the lowest free number, in order; EMFILE gives none."""
+        """Give each file the lowest free number, in order; EMFILE gives none, and releases
+        those that nobody holds.
+        """
         taken: list[Descriptor] = []
         for file in files:
             fd = self._lowest()
             if fd >= self.limit:
                 for entry in taken:
                     self._forget(entry.fd)
+                _release_what_nobody_holds(files)
                 fail(errno.EMFILE, f"RLIMIT_NOFILE is {self.limit}; setrlimit can raise it")
             taken.append(self._put(fd, file, cloexec))
         for file in files:
@@ -207,3 +210,10 @@ class DescriptorTable:
         if fd < self.limit:
             self._fresh += 1
         return fd
+
+
+def _release_what_nobody_holds(files: Sequence[OpenFile]) -> None:
+    for file in files:
+        file.hold()
+    for file in files:
+        file.drop()

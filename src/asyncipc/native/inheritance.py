@@ -107,7 +107,8 @@ def ignored_by(process: Process) -> list[int]:
 
 
 def pickled(program: Program, args: tuple[object, ...]) -> bytes:
-    """TypeError for what another interpreter could not find or be sent."""
+    """TypeError for what another interpreter could not find or be sent; Unsupported for what
+    only a copy of this one could have."""
     name = name_of(program)
     try:
         pickle.dumps(program)
@@ -118,6 +119,8 @@ def pickled(program: Program, args: tuple[object, ...]) -> bytes:
         ) from error
     try:
         return pickle.dumps((program, args))
+    except Unsupported:
+        raise
     except Exception as error:
         raise TypeError(
             f"an argument of {name} cannot be sent to another interpreter: {error}"

@@ -89,6 +89,16 @@ class WorkingDirectory(Holding):
 
 
 @contextmanager
+def naming_no_path() -> Iterator[None]:
+    """The error of a call here, too, says what and not where: that would be the real path."""
+    try:
+        yield
+    except OSError as error:
+        del error.filename, error.filename2
+        raise
+
+
+@contextmanager
 def umask_of(process: Process) -> Iterator[None]:
     """The interpreter has the process's umask, for as long as it makes something."""
     former = os.umask(process.umask)
@@ -152,58 +162,69 @@ class NativeNames:
             return None
         return descriptor_at(self._home, process, path)
 
+    @naming_no_path()
     def stat(self, process: Process, path: bytes) -> Status:
         """stat(2)"""
         file = self.descriptor(process, path)
         return status_of(os.stat(self.real(process, path))) if file is None else file.status()
 
+    @naming_no_path()
     def listdir(self, process: Process, path: bytes) -> list[bytes]:
         """The names in a directory, in the operating system's order."""
         if path.startswith(DESCRIPTORS) and (table := table_at(self._home, process, path)):
             return [b"%d" % entry.fd for entry in table]
         return os.listdir(self.real(process, path))
 
+    @naming_no_path()
     def access(self, process: Process, path: bytes, wanted: int) -> bool:
         """access(2)"""
         return os.access(self.real(process, path), wanted)
 
     # -- making and taking away
 
+    @naming_no_path()
     def mkfifo(self, process: Process, path: bytes, mode: int) -> None:
         """mkfifo(3)"""
         name = self.real(process, path)
         with umask_of(process):
             os.mkfifo(name, mode)
 
+    @naming_no_path()
     def mkdir(self, process: Process, path: bytes, mode: int) -> None:
         """mkdir(2)"""
         name = self.real(process, path)
         with umask_of(process):
             os.mkdir(name, mode)
 
+    @naming_no_path()
     def rmdir(self, process: Process, path: bytes) -> None:
         """rmdir(2)"""
         self._demand_no_root(path)
         os.rmdir(self.real(process, path))
 
+    @naming_no_path()
     def unlink(self, process: Process, path: bytes) -> None:
         """unlink(2)"""
         os.unlink(self.real(process, path))
 
+    @naming_no_path()
     def rename(self, process: Process, former: bytes, new: bytes) -> None:
         """rename(2)"""
         self._demand_no_root(former)
         self._demand_no_root(new)
         os.rename(self.real(process, former), self.real(process, new))
 
+    @naming_no_path()
     def link(self, process: Process, former: bytes, new: bytes) -> None:
         """link(2)"""
         os.link(self.real(process, former), self.real(process, new))
 
+    @naming_no_path()
     def chmod(self, process: Process, path: bytes, mode: int) -> None:
         """chmod(2)"""
         os.chmod(self.real(process, path), mode)
 
+    @naming_no_path()
     def truncate(self, process: Process, path: bytes, length: int) -> None:
         """truncate(2)"""
         os.truncate(self.real(process, path), length)
@@ -215,6 +236,7 @@ class NativeNames:
 
     # -- the working directory
 
+    @naming_no_path()
     def chdir(self, process: Process, path: bytes) -> None:
         """chdir(2)"""
         self._directory_of(process).change(Directory(self.real(process, path)))

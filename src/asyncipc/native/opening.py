@@ -40,7 +40,7 @@ from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
 from asyncipc.native import libc
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.line import RetryLine
-from asyncipc.native.names import NativeNames, umask_of
+from asyncipc.native.names import NativeNames, naming_no_path, umask_of
 from asyncipc.native.regular import file_at
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class NativeOpening(OpenFile):
         if self._held >= 0:
             return os.open(f"/proc/self/fd/{self._held}", flags & ~(O_CREAT | os.O_NOFOLLOW))
         name = self._names.real(self._process, self._path)
-        with umask_of(self._process):
+        with umask_of(self._process), naming_no_path():
             return os.open(name, flags, self._mode)
 
     def _reopen(self, file: OpenFile) -> OpenFile:

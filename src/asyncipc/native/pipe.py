@@ -8,6 +8,7 @@ import os
 import termios
 from typing import Final
 
+from asyncipc.errors import Unsupported
 from asyncipc.kernel.files.pipe import PIPE_BUF
 from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, Home
 from asyncipc.native.descriptor import NativeFile
@@ -39,7 +40,12 @@ class NativePipe(NativeFile):
 
 def new_pipe(kernel: Home, flags: int) -> tuple[NativePipe, NativePipe]:
     """pipe2(2): read end and write end."""
-    reading, writing = os.pipe2(flags)
+    if hasattr(os, "pipe2"):
+        reading, writing = os.pipe2(flags)
+    elif flags & O_DIRECT:
+        raise Unsupported("pipe2(2) with O_DIRECT on the native machine: only Linux has packets")
+    else:
+        reading, writing = os.pipe()
     kept = flags & (O_NONBLOCK | O_DIRECT)
     return (
         NativePipe(kernel, reading, O_RDONLY | kept),

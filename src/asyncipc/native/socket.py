@@ -11,6 +11,7 @@ import array
 import errno
 import fcntl
 import socket as system
+import sys
 import termios
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
@@ -363,6 +364,7 @@ class NativeSocket(RealDescriptor, Socket):
 
 def new_socket(kernel: Home, family: int, kind: int, protocol: int) -> NativeSocket:
     """socket(2)"""
+    _demand_linux()
     number = libc.socket(family, kind | SOCK_CLOEXEC, protocol)
     real = system.socket(fileno=number)
     if family not in FAMILIES:
@@ -375,8 +377,14 @@ def new_socketpair(
     kernel: Home, family: int, kind: int, protocol: int
 ) -> tuple[NativeSocket, NativeSocket]:
     """socketpair(2)"""
+    _demand_linux()
     one, other = system.socketpair(family, kind, protocol)
     return adopted(kernel, one, _status(kind)), adopted(kernel, other, _status(kind))
+
+
+def _demand_linux() -> None:
+    if sys.platform != "linux":
+        raise Unsupported("sockets on the native machine: their numbers here are Linux's")
 
 
 def _status(kind: int) -> int:

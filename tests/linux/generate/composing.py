@@ -30,7 +30,7 @@ def composed(family: Family, operations: int) -> Program:
             line = family.line(idle)
             await _take(conductor, program, line, family)
             if re.match(family.settling, parse(line).op):
-                await _take(conductor, program, "sleep 3")
+                await _take(conductor, program, "sleep 1")
             await _collect(conductor, program, family, asleep=False)
         await _collect(conductor, program, family, asleep=True)
 

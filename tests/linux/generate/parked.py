@@ -43,6 +43,10 @@ class Parked(Family):
     asleep_percent: ClassVar = 80
     settling: ClassVar = "kill"
 
+    def _wrong(self, own: str, loose: frozenset[str]) -> list[str]:
+        """No names that may stand for another's number: who sleeps where must be known."""
+        return []
+
 
 class ParkedPipes(Parked):
     name = "parked-pipes"

@@ -100,7 +100,7 @@ def lead(orders: BinaryIO, answers: BinaryIO, base: str) -> None:
 
     def leader(looks: int) -> Leader:
         number = next(numbers)
-        return Leader(ours, f"{base}/{number}", f"oracle{os.getpid()}.{number}.", looks)
+        return Leader(ours, f"{base}/{number}", f"{os.path.basename(base)}.{number}.", looks)
 
     while isinstance(order := receive(orders), tuple):
         lines, looks = order

@@ -7,8 +7,21 @@ the last of it perhaps only a part of its slot.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from typing import final
 
 from asyncipc.kernel.files.pipe import NO_SLOTS, PAGE, Pipe
+
+
+@final
+class Sealed(int):
+    """A slot that nothing can be merged into, be it moved on (PIPE_BUF_FLAG_CAN_MERGE)."""
+
+    __slots__ = ()
+
+
+def sealed(slots: Iterable[int]) -> list[int]:
+    return [Sealed(slot) for slot in slots]
 
 
 def room(pipe: Pipe) -> int:
@@ -22,9 +35,21 @@ def first_slots(pipe: Pipe, count: int, most: int) -> list[int]:
         if not count or len(found) == most:
             break
         part = min(abs(slot), count)
-        found.append(part if slot > 0 else -part)
+        found.append(slot if part == abs(slot) else Sealed(part if slot > 0 else -part))
         count -= part
     return found
+
+
+def filled_behind(pipe: Pipe, slots: list[int]) -> int:
+    """How far the page of the last of the pipe's first slots has been filled.
+
+    One with others behind it: as far as its octets tell; how many of them were
+    read before is not known.
+    """
+    last = slots[-1] if slots else 0
+    if last < 0 or type(last) is Sealed:
+        return PAGE
+    return pipe.filled if len(slots) == len(pipe.slots) else last
 
 
 def trimmed(slots: list[int], count: int) -> list[int]:

@@ -24,11 +24,13 @@ from asyncipc.kernel.files.pipe import PAGE, PipeEnd
 from asyncipc.kernel.files.regular import OFFSET_MAX, RegularFile
 from asyncipc.kernel.files.slots import (
     draw,
+    filled_behind,
     first_slots,
     load,
     pages_of,
     put_back,
     room,
+    sealed,
     trimmed,
     without,
 )
@@ -133,7 +135,7 @@ def tee(source: OpenFile, target: OpenFile, count: int, flags: int) -> int | Wou
     pipe = source.pipe
     slots = first_slots(pipe, count, room(target.pipe))
     data = pipe.buffer.peek(sum(map(abs, slots)))
-    load(target.pipe, data, slots, PAGE)
+    load(target.pipe, data, sealed(slots), PAGE)
     _tell_readers(target)
     return len(data)
 
@@ -200,7 +202,7 @@ def _pipe_to_pipe(source: PipeEnd, target: PipeEnd, count: int, nonblock: int) -
         return refusal
     pipe = source.pipe
     slots = first_slots(pipe, count, room(target.pipe))
-    filled = pipe.filled if slots == list(pipe.slots) else PAGE
+    filled = filled_behind(pipe, slots)
     before = len(pipe.slots)
     data = draw(pipe, slots)
     load(target.pipe, data, slots, filled)
@@ -241,7 +243,7 @@ def file_to_pipe(
         return refuse(data, impatient)
     if isinstance(source, RegularFile) and offset is None:
         source.offset = start + len(data)
-    load(target.pipe, data, pages_of(start, len(data)), PAGE)
+    load(target.pipe, data, sealed(pages_of(start, len(data))), PAGE)
     if target.kernel.wire is not None and data:
         target.kernel.wire(target, target.pipe.readers[0], len(data))
     _tell_readers(target)
