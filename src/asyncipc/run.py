@@ -71,8 +71,9 @@ def run(
         time = VirtualTime(step_limit)
         with Watchdog(time, wall_limit_s):
             return (_on_trio if backend == "trio" else _on_asyncio)(simulation, time, main, args)
-    _refuse_virtual_time(seed, step_limit, wall_limit_s)
+    _refuse_limits(step_limit, wall_limit_s)
     simulation = Simulation(
+        seed=seed,
         quantum=quantum,
         observers=observers,
         faults=faults,
@@ -96,12 +97,8 @@ def _native(machine: Literal["native"] | Native) -> Native:
     return machine
 
 
-def _refuse_virtual_time(
-    seed: int | None, step_limit: int | None, wall_limit_s: float | None
-) -> None:
-    """The real kernel keeps its own time and order."""
-    if seed is not None:
-        raise Unsupported("a seed: what the real kernel does cannot be replayed from one")
+def _refuse_limits(step_limit: int | None, wall_limit_s: float | None) -> None:
+    """The real kernel keeps its own time."""
     guards = "it guards virtual time, and the native machine has real time"
     if step_limit not in {None, STEP_LIMIT}:
         raise Unsupported(f"step_limit: {guards}")

@@ -661,4 +661,4 @@ def test_what_a_killed_process_was_not_served_with_goes_to_the_next(
         served = 8 if backend == "trio" and machine == "simulated" else 7
         assert await posix.waitpid(second) == (second, served << 8)
 
-    run(main)
+    run(main, quantum=2)  # both before the first has its turn

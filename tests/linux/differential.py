@@ -32,7 +32,7 @@ from tests.linux.generate.composing import Program, composed, rehearsed
 from tests.linux.generate.excluded import reason
 from tests.linux.machine import Case
 from tests.linux.oplang import Written, parse
-from tests.linux.real.conductor import RealKernel
+from tests.linux.real.conductor import outcomes
 
 OPERATIONS: Final = 10_000
 LENGTH: Final = 120
@@ -46,6 +46,7 @@ CUTS_MAX: Final = 200
 """How many shorter programs are tried to cut a difference down."""
 
 Kernel: TypeAlias = Callable[[Case], list[Written]]
+PatientKernel: TypeAlias = Callable[[Case, float], list[Written]]
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ class Tally:
         self.differences += other.differences
 
 
-def steady(case: str, program: Program, real: RealKernel) -> Difference | None:
+def steady(case: str, program: Program, kernel: PatientKernel) -> Difference | None:
     """A difference that a second, more patient look shows again."""
-    if difference(case, program, real.outcomes) is None:
+    if difference(case, program, lambda first: kernel(first, PATIENCE_S)) is None:
         return None
-    return difference(case, program, lambda again: real.outcomes(again, PATIENT_S))
+    return difference(case, program, lambda again: kernel(again, PATIENT_S))
 
 
 def difference(case: str, program: Program, kernel: Kernel) -> Difference | None:
@@ -160,25 +161,28 @@ def calls_in(program: Sequence[tuple[str, Written]]) -> int:
     return sum(parse(line).op not in {"join", "sleep"} for line, _ in program)
 
 
+def quick(case: Case) -> list[Written]:
+    return outcomes(case, PATIENCE_S)
+
+
 def explored(family: str, seeds: Sequence[str], length: int) -> Tally:
     """Programs of one family, one for each seed."""
     tally = Tally()
-    with RealKernel(PATIENCE_S) as real:
-        for seed in seeds:
-            program = composed(FAMILIES[family](Random(seed)), length)
-            first = difference(seed, program, real.outcomes)
-            found = first and steady(seed, program, real)
-            tally.unsteady += bool(first and not found)
-            tally.programs += 1
-            tally.operations += calls_in(found.program if found else program)
-            if found is None:
-                continue
-            known = reason(family, found.program, found.simulated, found.real)
-            if known:
-                tally.explained[known] += 1
-            else:
-                new = found.kind not in {other.kind for other in tally.differences}
-                tally.differences.append(cut(found, real.outcomes) if new else found)
+    for seed in seeds:
+        program = composed(FAMILIES[family](Random(seed)), length)
+        first = difference(seed, program, quick)
+        found = first and steady(seed, program, outcomes)
+        tally.unsteady += bool(first and not found)
+        tally.programs += 1
+        tally.operations += calls_in(found.program if found else program)
+        if found is None:
+            continue
+        known = reason(family, found.program, found.simulated, found.real)
+        if known:
+            tally.explained[known] += 1
+        else:
+            new = found.kind not in {other.kind for other in tally.differences}
+            tally.differences.append(cut(found, quick) if new else found)
     return tally
 
 

@@ -135,7 +135,6 @@ def test_the_console_is_locked_in_the_model(run: Run) -> None:
     run(main)
 
 
-@pytest.mark.processes("record locks of a process (F_SETLK, lockf)")
 def test_a_process_loses_its_locks_with_any_descriptor_of_the_file(
     stranger: int, tmp_path: Path, backend: Any
 ) -> None:

@@ -208,7 +208,6 @@ def test_a_child_process_inherits_the_descriptor(isolated: Run) -> None:
     isolated(main)
 
 
-@pytest.mark.processes("mq_notify(3)")
 def test_a_message_from_another_process_raises_the_signal_once(isolated: Run) -> None:
     async def main() -> None:
         told: list[tuple[int, int, int]] = []

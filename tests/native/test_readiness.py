@@ -303,7 +303,6 @@ def test_a_signalfd_and_a_pidfd_are_refused_between_tasks(native: Run) -> None:
     native(main)
 
 
-@pytest.mark.processes("an epoll is inherited with its entries, and reports across processes")
 def test_a_child_waits_in_the_epoll_of_its_parent(isolated: Run) -> None:
     async def main() -> None:
         r, w = posix.pipe()
@@ -319,7 +318,6 @@ def test_a_child_waits_in_the_epoll_of_its_parent(isolated: Run) -> None:
     isolated(main)
 
 
-@pytest.mark.processes("a pidfd tells of a process's end, is waited for, and sends it signals")
 def test_a_pidfd_is_a_real_process(isolated: Run) -> None:
     async def main() -> None:
         pid = posix.fork(sleep_long)
@@ -339,7 +337,6 @@ def test_a_pidfd_is_a_real_process(isolated: Run) -> None:
     isolated(main)
 
 
-@pytest.mark.processes("a signalfd is read and polled instead of a handler")
 def test_a_signalfd_reads_real_signals(isolated: Run) -> None:
     async def main() -> None:
         posix.pthread_sigmask(posix.SIG_BLOCK, [SIGUSR1])

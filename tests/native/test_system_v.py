@@ -168,7 +168,6 @@ def test_undoing_is_refused_by_name_for_tasks(run: Run) -> None:
     run(main)
 
 
-@pytest.mark.processes("SEM_UNDO")
 def test_what_a_process_has_taken_comes_back_at_its_end(isolated: Run) -> None:
     async def main() -> None:
         semid = posix.semget(posix.IPC_PRIVATE, 1, 0o600)

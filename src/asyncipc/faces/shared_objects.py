@@ -55,6 +55,8 @@ def open_object(name: str, flags: int, mode: int) -> Descriptor:
         call("openat", attempt, AT_FDCWD, path, flags, mode)
     except IsADirectoryError:  # "/." and "/.."
         fail(errno.EINVAL)
+    finally:
+        opening.forget()
     return opened[0]
 
 

@@ -55,6 +55,11 @@ class LongWrite:
         """Be content with ``limit`` bytes."""
         self._data = memoryview(self._data)[:limit]
 
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return self.done
+
     def progress(self) -> int | None:
         """What an early end returns; None if nothing has happened yet."""
         return self.done or None
@@ -99,6 +104,11 @@ class WaitAll:
     def shorten(self, limit: int) -> None:
         """Be content with ``limit`` bytes."""
         self._left = min(self._left, limit)
+
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return len(self._parts)
 
     def progress(self) -> bytes | None:
         """What an early end returns; None if nothing has happened yet."""

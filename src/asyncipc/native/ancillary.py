@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
-from asyncipc.errors import Unsupported
 from asyncipc.kernel.sockets.ancillary import (
     INT,
     SCM_CREDENTIALS,
@@ -23,8 +22,8 @@ from asyncipc.kernel.sockets.ancillary import (
 from asyncipc.kernel.sockets.options import SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_UNIX
 from asyncipc.native.adopt import adopt
-from asyncipc.native.backend import demand_isolation
 from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.refusal import demand_isolation, refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home, OpenFile
@@ -67,7 +66,7 @@ class NativeOutgoing(Outgoing):
 def number_of(file: OpenFile) -> int:
     """What the operating system calls it."""
     if not isinstance(file, RealDescriptor):
-        raise Unsupported(f"{file.describe()} is none of the operating system's: it can't be sent")
+        refuse(f"SCM_RIGHTS with {file.describe()}", "it is none of the operating system's")
     return file.number
 
 

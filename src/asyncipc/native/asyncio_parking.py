@@ -16,13 +16,16 @@ from asyncipc.runtime.parking import Place, Sleeper
 class NativeAsyncioSleeper(AsyncioSleeper):
     """``stop_watching``: ends its registration, in the moment in which it is woken: who is
     killed gives the number up before its task unwinds.
+
+    ``patient``: it has let the others run once, and was refused again.
     """
 
-    __slots__ = ("stop_watching",)
+    __slots__ = ("patient", "stop_watching")
 
     def __init__(self, place: Place | None) -> None:
         super().__init__(place)
         self.stop_watching: Callable[[], object] | None = None
+        self.patient = False
 
     def wake(self) -> None:
         stop, self.stop_watching = self.stop_watching, None
@@ -33,8 +36,6 @@ class NativeAsyncioSleeper(AsyncioSleeper):
 
 @final
 class NativeAsyncioParking(AsyncioParking):
-    tries_twice = True
-
     def __init__(self, quantum: int) -> None:
         super().__init__(quantum)
         self.sleeper = NativeAsyncioSleeper
@@ -53,6 +54,12 @@ class NativeAsyncioParking(AsyncioParking):
 
     async def _wait_for_descriptor(self, sleeper: Sleeper, line: DescriptorLine) -> None:
         assert isinstance(sleeper, NativeAsyncioSleeper)
+        if not sleeper.patient:
+            sleeper.patient = True
+            sleeper.task = asyncio.current_task()
+            await asyncio.sleep(0)
+            self.spent = self._due  # as on trio: the others run before the next call
+            return
         loop = asyncio.get_running_loop()
         number = line.number
         if line.writing:

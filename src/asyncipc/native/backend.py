@@ -6,13 +6,12 @@ import os
 import signal
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING
 
-from asyncipc.errors import Unsupported
 from asyncipc.native.pipe import NativePipe, new_pipe
 from asyncipc.native.poll import NativePoll, NativeSelect
+from asyncipc.native.refusal import demand_isolation, refuse
 from asyncipc.runtime.life import Life
-from asyncipc.runtime.process import current
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -42,17 +41,6 @@ if TYPE_CHECKING:
     from asyncipc.statistics import MachineStatistics
 
 
-def refuse(what: str) -> NoReturn:
-    """The native machine lacks it, and says so by its name."""
-    raise Unsupported(f"{what} on the native machine")
-
-
-def demand_isolation(what: str) -> None:
-    """It is of processes of the operating system, which tasks of one interpreter are not."""
-    if not cast("NativeBackend", current().machine).isolated:
-        refuse(f"{what} without isolation='process'")
-
-
 class NativeBackend(Life):
     """``root``: below which directory all paths lie, or None.
 
@@ -63,7 +51,7 @@ class NativeBackend(Life):
 
     def __init__(self, simulation: Simulation, root: str | None) -> None:
         if simulation.seed is not None:
-            refuse("a seed")
+            refuse("a seed", "what the operating system does cannot be replayed from one")
         super().__init__(simulation, simulation.kernel)
         self.root = root
         self._former_sigpipe: object = None
@@ -101,7 +89,7 @@ class NativeBackend(Life):
         return new_pipe(self.kernel, flags)
 
     def statistics(self) -> MachineStatistics:
-        raise Unsupported("what the real kernel holds is not looked into: see ps, lsof, ss, ipcs")
+        refuse("statistics()", "what is held there, ps, lsof, ss and ipcs show")
 
     # -- paths and files
 
@@ -189,7 +177,7 @@ class NativeBackend(Life):
     def munmap(self, body: Body, address: int) -> None:
         self.kernel.memory_maps.munmap(body.process, address)
 
-    @property
+    @cached_property
     def segments(self) -> Segments:
         from asyncipc.native.segments import NativeSegments
 

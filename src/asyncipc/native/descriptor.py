@@ -10,18 +10,23 @@ import fcntl
 import os
 import select
 import signal
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from asyncipc.errors import BrokenPipeSignal, Unsupported
+from asyncipc.errors import BrokenPipeSignal
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.files.node import Status
 from asyncipc.kernel.memory.memfd import F_ADD_SEALS, F_GET_SEALS
 from asyncipc.kernel.openfile import CHANGEABLE, O_ASYNC, O_NONBLOCK, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.native.line import DescriptorLine
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
+
+
+READ_MAX: Final = 1 << 24
+"""More than any pipe or socket holds: a buffer is made before anything is read into it."""
 
 
 def status_of(found: os.stat_result) -> Status:
@@ -66,6 +71,8 @@ class RealDescriptor:
     if not TYPE_CHECKING:  # mypy would not see that the others have the slots
         __slots__ = ()
 
+    read_max = READ_MAX
+
     number: int
     reading: DescriptorLine | None
     writing: DescriptorLine | None
@@ -108,16 +115,16 @@ class RealDescriptor:
     def set_status_flags(self, flags: int, fd: int) -> None:
         """F_SETFL: the operating system has them all but O_NONBLOCK, which is ours."""
         if flags & O_ASYNC and self.signal_driven:
-            raise Unsupported("O_ASYNC on the native machine")
+            refuse("O_ASYNC")
         flags &= ~O_ASYNC
         fcntl.fcntl(self.number, fcntl.F_SETFL, flags & CHANGEABLE | O_NONBLOCK)
         self.flags = self.flags & ~CHANGEABLE | flags & CHANGEABLE
 
     def set_signal_owner(self, owner: int) -> None:
-        raise Unsupported("F_SETOWN on the native machine")
+        refuse("F_SETOWN")
 
     def set_signal_sent(self, number: int) -> None:
-        raise Unsupported("F_SETSIG on the native machine")
+        refuse("F_SETSIG")
 
     def get_seals(self) -> int:
         return fcntl.fcntl(self.number, F_GET_SEALS)
@@ -150,7 +157,7 @@ class RealDescriptor:
         if line is not None and line.barred:
             return line.refusal
         try:
-            return os.read(self.number, size)
+            return os.read(self.number, min(self.read_max, size))
         except BlockingIOError:
             return self.read_line().refusal
 

@@ -12,7 +12,8 @@ import os
 from ctypes import create_string_buffer
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
+from asyncipc.kernel.anonymous.epoll import EPOLL_CTL_ADD, EPOLL_CTL_DEL
 from asyncipc.kernel.openfile import Home, OpenFile
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.waitqueue import Waiter, WouldBlock
@@ -20,12 +21,11 @@ from asyncipc.native import libc
 from asyncipc.native.anonymous import NativeAnonymous
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.line import DescriptorLine
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.epoll_wait import Report
 
-EPOLL_CTL_ADD: Final = 1
-EPOLL_CTL_DEL: Final = 2
 EVENTS_AT_ONCE: Final = 4096
 """One call fetches so many reports at most, whatever the caller has room for."""
 DATA: Final = range(-(2**63), 2**63)
@@ -88,7 +88,7 @@ class NativeEpoll(NativeAnonymous):
         """
         if not isinstance(file, RealDescriptor):
             file.demand_events()
-            raise Unsupported("a signalfd in an epoll, on the native machine")
+            refuse("a signalfd in an epoll")
         numbers = self._entries.get(file, {})
         if fd in numbers:
             return numbers[fd]

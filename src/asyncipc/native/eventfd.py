@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from asyncipc.errors import Unsupported
 from asyncipc.kernel.openfile import Home
 from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.refusal import refuse
 
 
 def new_eventfd(kernel: Home, initial: int, flags: int) -> NativeAnonymous:
     """eventfd(2): all its verbs are read, write and poll."""
     if not hasattr(os, "eventfd"):
-        raise Unsupported("eventfd(2) on the native machine: this system has none")
+        refuse("eventfd(2)", "this system has none")
     return NativeAnonymous(kernel, os.eventfd(initial, flags), flags)

@@ -66,9 +66,9 @@ def _number_of(file: OpenFile) -> int:
         return file.number
     if isinstance(file, Console):
         return CONSOLE
-    raise Unsupported(
-        f"fork with {file.describe()} open, on Native(isolation='process'): "
-        "the operating system does not know it, so no other interpreter can have it"
+    refuse(
+        f"fork with {file.describe()} open, with isolation='process',",
+        "the operating system does not know it, so no other interpreter can have it",
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ctypes import addressof, c_int
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.processes.children import P_PGID, WCONTINUED, WSTOPPED
 from asyncipc.kernel.signals.disposition import IGNORE, SIGCHLD, SignalInfo, bit, check_number
@@ -38,6 +38,7 @@ from asyncipc.native.letter import Letter
 from asyncipc.native.libc import prctl, sigqueue
 from asyncipc.native.lineage import Ancestor
 from asyncipc.native.names import interpreters_umask
+from asyncipc.native.refusal import refuse
 from asyncipc.native.signals import (
     ALL,
     RealDelivery,
@@ -80,9 +81,9 @@ class IsolatedBackend(NativeBackend):
         self, simulation: Simulation, root: str | None, inherited: Inheritance | None
     ) -> None:
         if sys.platform != "linux":
-            raise Unsupported("Native(isolation='process') on this system: it stands on Linux")
+            refuse("isolation='process'", "it stands on Linux")
         if not sys.executable:
-            raise Unsupported("Native(isolation='process') in a program that embeds Python")
+            refuse("isolation='process'", "this program embeds Python, and has no interpreter to start")
         super().__init__(simulation, root)
         self.inherited = inherited
         self.process: Process
@@ -308,9 +309,7 @@ class IsolatedBackend(NativeBackend):
 
     def _demand_child(self, what: str) -> None:
         if self.inherited is None:
-            raise Unsupported(
-                f"{what} of the run's first process: its interpreter could never go back"
-            )
+            refuse(f"{what} of the run's first process", "its interpreter could never go back")
 
     def set_death_signal(self, body: Body, signal: int) -> None:
         check_number(signal)
@@ -318,9 +317,7 @@ class IsolatedBackend(NativeBackend):
         super().set_death_signal(body, signal)
 
     def set_child_subreaper(self, body: Body, on: bool) -> None:
-        raise Unsupported(
-            "PR_SET_CHILD_SUBREAPER on Native(isolation='process'): the run's first process is it"
-        )
+        refuse("PR_SET_CHILD_SUBREAPER with isolation='process'", "the run's first process is it")
 
     # -- signals
 
@@ -342,9 +339,7 @@ class IsolatedBackend(NativeBackend):
             super().kill(sender, pid, signal)
             return
         if pid == -1:
-            raise Unsupported(
-                "kill(-1) on Native(isolation='process'): it would reach all that is this user's"
-            )
+            refuse("kill(-1) with isolation='process'", "it would reach all that is this user's")
         os.kill(pid, signal)
         self.look_for_signals()
 

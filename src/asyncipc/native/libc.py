@@ -24,7 +24,7 @@ from ctypes import (
 )
 from typing import Any, Final, final
 
-from asyncipc.errors import Unsupported
+from asyncipc.native.refusal import refuse
 
 
 @final
@@ -65,7 +65,7 @@ def _look_up(name: str) -> Any:
             return getattr(ctypes.CDLL(library, use_errno=True), name)
         except (AttributeError, OSError):
             continue
-    raise Unsupported(f"{name} on the native machine: this system's C library lacks it")
+    refuse(name, "this system's C library lacks it")
 
 
 class Timespec(ctypes.Structure):
@@ -117,7 +117,7 @@ def demand_known_layout(what: str) -> None:
     """``what`` has structures whose layout differs by system and processor."""
     known = sys.platform == "linux" and os.uname().machine in {"x86_64", "aarch64"}
     if not known or ctypes.sizeof(c_void_p) != 8:
-        raise Unsupported(f"{what} on the native machine: only Linux on x86_64 and aarch64")
+        refuse(what, "only Linux on x86_64 and aarch64")
 
 
 class TimerSetting(ctypes.Structure):

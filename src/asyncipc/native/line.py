@@ -35,10 +35,11 @@ class DescriptorLine:
     """The line for one direction of one descriptor of the operating system.
 
     ``barred``: others stand here, and a newcomer would overtake them.
-    ``vain``: how often its first was told that it is ready, and is here still.
+    ``vain``: how often its first was told that it is ready, and is here still, having
+    ``moved`` no more than that.
     """
 
-    __slots__ = ("_sleepers", "barred", "number", "refusal", "vain", "writing")
+    __slots__ = ("_sleepers", "barred", "moved", "number", "refusal", "vain", "writing")
 
     def __init__(self, number: int, source: Waitable, mask: int) -> None:
         self.number = number
@@ -46,6 +47,7 @@ class DescriptorLine:
         self.refusal = WouldBlock(self, source, mask)
         self.barred = False
         self.vain = 0
+        self.moved = 0
         self._sleepers: dict[Waiter, None] = {}
 
     def first(self) -> Waiter | None:
@@ -67,7 +69,7 @@ class DescriptorLine:
         del self._sleepers[waiter]
         self.barred = bool(self._sleepers)
         if was_first:
-            self.vain = 0
+            self.vain = self.moved = 0
             first = self.first()
             if first is not None:
                 first.wake()
@@ -121,9 +123,12 @@ def waits_for_descriptor(sleeper: Sleeper) -> DescriptorLine | None:
     if sleeper.body is None:  # the root of a run waits for its processes
         return None
     line = sleeper.asleep[3].line
-    if isinstance(line, DescriptorLine) and line.vain <= VAIN_MAX and line.is_first(sleeper):
-        return line
-    return None
+    if not isinstance(line, DescriptorLine) or not line.is_first(sleeper):
+        return None
+    moved: int = getattr(sleeper.asleep[1], "moved", 0)
+    if moved != line.moved:  # a long call has gone on: it was not woken for nothing
+        line.moved, line.vain = moved, 0
+    return line if line.vain <= VAIN_MAX else None
 
 
 def retry_timer(sleeper: Sleeper) -> Timer | None:

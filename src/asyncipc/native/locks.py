@@ -70,7 +70,7 @@ def record_lock(
     if not isinstance(entry.file, RealDescriptor):
         return RecordLock(kernel.locks, process, entry, command, lock)
     if not hasattr(fcntl, "F_OFD_SETLK"):  # nor is struct flock the one below
-        raise Unsupported("record locks on the native machine: those of Linux alone")
+        refuse("record locks", "those of Linux alone")
     return NativeRecordLock(process, entry, entry.file, command, lock)
 
 

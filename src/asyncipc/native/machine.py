@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, final
 
 import trio
 
-from asyncipc.errors import Unsupported
 from asyncipc.native.backend import NativeBackend
+from asyncipc.native.refusal import refuse
 from asyncipc.native.trio_parking import NativeTrioParking
 from asyncipc.runtime.clock import TrioClock
 from asyncipc.runtime.parking import STRICT, Parking
@@ -76,6 +76,4 @@ def _is_virtual(clock: trio.abc.Clock) -> bool:
 
 def _refuse_virtual(virtual: bool) -> None:
     if virtual:
-        raise Unsupported(
-            "the native machine on virtual time: the real kernel waits for no clock that jumps"
-        )
+        refuse("virtual time", "the operating system waits for no clock that jumps")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from asyncipc.errors import Unsupported
 from asyncipc.kernel.memory.memfd import MFD_CLOEXEC, MFD_HUGETLB, O_LARGEFILE
 from asyncipc.kernel.openfile import O_RDWR
+from asyncipc.native.refusal import refuse
 from asyncipc.native.regular import NativeRegular
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def memfd_create(home: Home, name: bytes, flags: int) -> NativeRegular:
     """The open file.  EINVAL, and whatever else the operating system says."""
     if not hasattr(os, "memfd_create"):
-        raise Unsupported("memfd_create(2) on the native machine: only Linux has it")
+        refuse("memfd_create(2)", "only Linux has it")
     if flags & MFD_HUGETLB:
-        raise Unsupported("asyncipc does not model MFD_HUGETLB")
+        refuse("MFD_HUGETLB")
     number = os.memfd_create(os.fsdecode(name), flags | MFD_CLOEXEC)
     return NativeRegular(home, number, O_RDWR | O_LARGEFILE)

@@ -202,7 +202,7 @@ def _map(number: int, length: int, flags: int, protection: int, offset: int) -> 
     try:
         return mmap.mmap(number, length, flags=flags, prot=protection, offset=offset)
     except ValueError as error:  # Python's own check, which the faces make before
-        raise Unsupported(f"the native machine maps no file beyond its end: {error}") from None
+        refuse(f"a map of a file beyond its end ({error})")
 
 
 def new_mapping(

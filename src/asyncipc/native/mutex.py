@@ -84,7 +84,7 @@ def demand_glibc() -> None:
     with suppress(ValueError, AttributeError):
         version = os.confstr("CS_GNU_LIBC_VERSION")
     if version is None or platform.machine() != "x86_64":
-        raise Unsupported("mutexes with isolation='process': only glibc's on x86_64")
+        refuse("a mutex with isolation='process'", "only glibc's on x86_64")
 
 
 @final

@@ -289,5 +289,5 @@ def is_below(path: bytes, root: bytes) -> bool:
 
 def _path_of(file: OpenFile) -> bytes:
     if not isinstance(file, RealDescriptor):
-        raise Unsupported(f"{file.describe()} has no name to do this with")
+        refuse(f"a path below {file.describe()}", "it has no name to do this with")
     return b"/proc/self/fd/%d" % file.number

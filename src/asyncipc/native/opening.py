@@ -24,7 +24,7 @@ import select
 import stat
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.files.namespace import O_CREAT, O_DIRECTORY, O_EXCL
 from asyncipc.kernel.files.opening import AT_FDCWD, O_PATH, O_TMPFILE
 from asyncipc.kernel.files.splice import SPLICE_F_NONBLOCK
@@ -41,6 +41,7 @@ from asyncipc.native import libc
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.line import RetryLine
 from asyncipc.native.names import NativeNames, naming_no_path, umask_of
+from asyncipc.native.refusal import refuse
 from asyncipc.native.regular import file_at
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ ANONYMOUS: Final = "pipe:["
 class NativeOpening(OpenFile):
     """A verb that refuses until its end of a FIFO has seen the other side.
 
-    It is what the call sleeps on and holds.  Unless somebody holds the file when
-    the sleep is over, that is closed again.
+    It is what the call sleeps on and holds, and holds the file itself until the call is over.
     """
 
     __slots__ = ("_file", "_held", "_line", "_mode", "_names", "_path", "_process", "_waits")
@@ -76,7 +76,7 @@ class NativeOpening(OpenFile):
         mode: int = 0,
     ) -> None:
         if flags & (O_PATH | O_TMPFILE):
-            raise Unsupported("asyncipc does not model open() with O_PATH or O_TMPFILE")
+            refuse("open(2) with O_PATH or O_TMPFILE")
         super().__init__(kernel, flags)
         self._names = names
         self._process = process
@@ -132,6 +132,7 @@ class NativeOpening(OpenFile):
             return None
         kept = fcntl.fcntl(number, fcntl.F_GETFL) & ~O_NONBLOCK | self.flags & O_NONBLOCK
         opened = file_at(self.kernel, number, kept)
+        opened.hold()
         self._waits = self._awaits_writer(opened)
         if self._names.openings:
             self._tell_others(number)
@@ -151,6 +152,7 @@ class NativeOpening(OpenFile):
             fail(errno.EEXIST)
         if self.flags & O_DIRECTORY:
             fail(errno.ENOTDIR)
+        file.hold()
         return file
 
     # -- the other side
@@ -179,15 +181,15 @@ class NativeOpening(OpenFile):
         self.forget()
 
     def forget(self) -> None:
-        """The call is over: what it has opened is closed, unless somebody holds it."""
+        """The call is over: what it has opened is closed, unless somebody else holds it."""
         if self._line is not None:
             self._names.openings.pop(self._line, None)
         held, self._held = self._held, -1
         if held >= 0:
             os.close(held)
         file, self._file = self._file, None
-        if file is not None and not file.holders:
-            file.release()
+        if file is not None:
+            file.drop()
 
     def describe(self) -> str:
         return self._path.decode(errors="backslashreplace")

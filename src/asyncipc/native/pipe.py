@@ -8,10 +8,10 @@ import os
 import termios
 from typing import Final
 
-from asyncipc.errors import Unsupported
 from asyncipc.kernel.files.pipe import PIPE_BUF
 from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, Home
 from asyncipc.native.descriptor import NativeFile
+from asyncipc.native.refusal import refuse
 
 F_SETPIPE_SZ: Final = 1031
 F_GETPIPE_SZ: Final = 1032
@@ -43,7 +43,7 @@ def new_pipe(kernel: Home, flags: int) -> tuple[NativePipe, NativePipe]:
     if hasattr(os, "pipe2"):
         reading, writing = os.pipe2(flags)
     elif flags & O_DIRECT:
-        raise Unsupported("pipe2(2) with O_DIRECT on the native machine: only Linux has packets")
+        refuse("pipe2(2) with O_DIRECT", "only Linux has packets")
     else:
         reading, writing = os.pipe()
     kept = flags & (O_NONBLOCK | O_DIRECT)

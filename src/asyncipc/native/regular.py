@@ -12,12 +12,15 @@ import fcntl
 import os
 import stat
 import termios
-from typing import final
+from typing import Final, final
 
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import Home
 from asyncipc.native.descriptor import NativeFile
 from asyncipc.native.pipe import NativePipe
+
+MAX_RW_COUNT: Final = 0x7FFFF000
+"""The most that one call of Linux moves."""
 
 
 class NativeNode(NativeFile):
@@ -27,6 +30,7 @@ class NativeNode(NativeFile):
 
     has_places = True
     direct = True
+    read_max = MAX_RW_COUNT
 
     def seek(self, offset: int, whence: int) -> int:
         return os.lseek(self.number, offset, whence)

@@ -183,7 +183,7 @@ class NativeSegments:
 
     def get(self, process: Process, key: int, size: int, flags: int) -> int:
         if flags & SHM_HUGETLB:
-            raise Unsupported("asyncipc does not model SHM_HUGETLB")
+            refuse("SHM_HUGETLB")
         if not 0 <= size <= sys.maxsize:
             fail(errno.EINVAL)
         return libc.shmget(key, size, flags)
@@ -192,7 +192,7 @@ class NativeSegments:
         if flags & SHM_REMAP:
             fail(errno.EINVAL)  # it asks for an address, and nobody can give one
         if flags & SHM_EXEC:
-            raise Unsupported("asyncipc does not model SHM_EXEC")
+            refuse("SHM_EXEC")
         libc.demand_known_layout("System V shared memory")
         octets = Attached(identifier, flags)
         protection = PROT_READ if flags & SHM_RDONLY else PROT_READ | PROT_WRITE
@@ -209,7 +209,7 @@ class NativeSegments:
         self, process: Process, identifier: int, command: int, status: SegmentStatus | None
     ) -> SegmentStatus | None:
         if command in INFORMATION:
-            raise Unsupported(f"asyncipc does not model shmctl command {command}")
+            refuse(f"shmctl command {command}")
         if command == IPC_STAT:
             return _status(description_of(identifier))
         if command == IPC_SET:

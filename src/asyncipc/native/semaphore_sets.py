@@ -88,7 +88,7 @@ class NativeSemaphoreSets:
     ) -> int | list[int] | SemaphoreSetStatus:
         """semctl(2): what is asked for, or 0."""
         if command in INFORMATION:
-            raise Unsupported(f"asyncipc does not model semctl command {command}")
+            refuse(f"semctl command {command}")
         if command in OF_ONE:
             return libc.semctl(identifier, index, command, None)
         if command == IPC_STAT:

@@ -15,7 +15,7 @@ import sys
 import termios
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
-from asyncipc.errors import BrokenPipeSignal, Unsupported, fail
+from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.openfile import O_NONBLOCK, UNBOUNDED, Home
 from asyncipc.kernel.readiness import ERR, HUP, RDHUP, WRITABLE
 from asyncipc.kernel.sockets.address import UNIX_PATH_MAX, Inet6Address
@@ -50,9 +50,10 @@ from asyncipc.native import libc, socket_options
 from asyncipc.native.addresses import sockaddr, told, unix_name
 from asyncipc.native.ancillary import NativeOutgoing, Sent, unpack
 from asyncipc.native.connecting import NativeConnecting
-from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.descriptor import READ_MAX, RealDescriptor
 from asyncipc.native.line import RetryLine
 from asyncipc.native.names import umask_of
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +186,7 @@ class NativeSocket(RealDescriptor, Socket):
         self, data: Buffer, flags: int, address: Address, process: Process, done: int = 0
     ) -> int | WouldBlock:
         if flags & MSG_FASTOPEN:
-            raise Unsupported("asyncipc does not do TCP Fast Open")
+            refuse("TCP Fast Open")
         if self.kind == (SOCK_SEQPACKET if self.family == AF_UNIX else SOCK_STREAM):
             return self.send(data, flags, done)  # nobody looks at the address
         return self.sendmsg(data, flags, address, None, process, done)
@@ -255,7 +256,7 @@ class NativeSocket(RealDescriptor, Socket):
         on an IPv6 socket, or a UNIX path of all the bytes there are.
         """
         if items:
-            raise Unsupported("control messages to an address of another family")
+            refuse("a control message to an address of another family")
         with sockaddr(address, process) as name:
             return libc.sendto(self.number, bytes(data), len(data), flags, name, len(name))
 
@@ -271,14 +272,14 @@ class NativeSocket(RealDescriptor, Socket):
         if line is not None and line.barred:
             return line.refusal
         try:
-            return self.real.recv(size)
+            return self.real.recv(min(READ_MAX, size))
         except BlockingIOError:
             return b"" if self._is_shut() else self.read_line().refusal
 
     def _recv_slowly(self, size: int, flags: int) -> bytes | WouldBlock:
         """With flags, a low water mark or a time limit."""
         if flags & MSG_TRUNC and not self.is_stream:
-            raise Unsupported("asyncipc's recv cannot tell a real length: use recv_into")
+            refuse("the real length of a message from recv", "recv_into tells it")
         message = self.recvmsg(size, flags)
         if isinstance(message, WouldBlock):
             return message
@@ -369,7 +370,7 @@ def new_socket(kernel: Home, family: int, kind: int, protocol: int) -> NativeSoc
     real = system.socket(fileno=number)
     if family not in FAMILIES:
         real.close()
-        raise Unsupported(f"sockets of family {family}")
+        refuse(f"a socket of family {family}")
     return adopted(kernel, real, _status(kind))
 
 
@@ -384,7 +385,7 @@ def new_socketpair(
 
 def _demand_linux() -> None:
     if sys.platform != "linux":
-        raise Unsupported("sockets on the native machine: their numbers here are Linux's")
+        refuse("a socket", "their numbers here are Linux's")
 
 
 def _status(kind: int) -> int:

@@ -87,7 +87,7 @@ class NativeSplice(Moving):
         flags: int,
     ) -> None:
         if not hasattr(os, "splice"):
-            raise Unsupported("splice(2) on the native machine: this system has none")
+            refuse("splice(2)", "this system has none")
         super().__init__(source, target, flags)
         self._offset_in = offset_in
         self._offset_out = offset_out
@@ -195,6 +195,11 @@ class NativeSendfile(Moving):
     def shorten(self, limit: int) -> None:
         """Be content with ``limit`` octets."""
         self._count = min(self._count, limit)
+
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return self.done
 
     def progress(self) -> int | None:
         """What an early end returns; None if nothing has happened yet."""

@@ -78,7 +78,7 @@ class NativeSystemVMessages:
     ) -> QueueStatus | None:
         """msgctl(2)"""
         if command in INFORMATION:
-            raise Unsupported(f"asyncipc does not model msgctl command {command}")
+            refuse(f"msgctl command {command}")
         if command == IPC_STAT:
             return self._stat(identifier)
         if command == IPC_SET and status is not None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ctypes import byref
-from typing import Final, final
+from typing import final
 
 from asyncipc.kernel.openfile import Home
 from asyncipc.native import libc
 from asyncipc.native.anonymous import NativeAnonymous
-
-SECOND: Final = 1_000_000_000
+from asyncipc.runtime.clock import SECOND
 
 
 @final

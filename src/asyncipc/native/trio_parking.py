@@ -9,19 +9,23 @@ from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
 from asyncipc.native.line import DescriptorLine, retry_timer, waits_for_descriptor
 from asyncipc.runtime import lent
-from asyncipc.runtime.parking import Place, Sleeper
+from asyncipc.runtime.parking import STRICT, Place, Sleeper
 from asyncipc.runtime.trio_parking import TrioParking, TrioSleeper
 
 
 @final
 class NativeTrioSleeper(TrioSleeper):
-    """``number``: the descriptor that it waits for, -1 if it waits for none."""
+    """``number``: the descriptor that it waits for, -1 if it waits for none.
 
-    __slots__ = ("number",)
+    ``patient``: it has let the others run once, and was refused again.
+    """
+
+    __slots__ = ("number", "patient")
 
     def __init__(self, place: Place | None) -> None:
         super().__init__(place)
         self.number = -1
+        self.patient = False
 
     def wake(self) -> None:
         if self.number < 0:
@@ -35,13 +39,12 @@ class NativeTrioSleeper(TrioSleeper):
 
 @final
 class NativeTrioParking(TrioParking):
-    tries_twice = True
-
     def __init__(self, quantum: int) -> None:
         super().__init__(quantum)
         self.sleeper = NativeTrioSleeper
 
     async def sleep(self, sleeper: Sleeper) -> None:  # type: ignore[override]
+        self.owes_turn = False
         line = waits_for_descriptor(sleeper)
         if line is not None:
             await self._wait_for_descriptor(sleeper, line)
@@ -57,6 +60,14 @@ class NativeTrioParking(TrioParking):
         assert isinstance(sleeper, NativeTrioSleeper)
         self.spent = 0
         sleeper.task = lent.trio_task()
+        if not sleeper.patient:
+            # Who makes it ready is mostly a task of this loop: to let it run costs less
+            # than to be told by the operating system.  Who then goes on lets the others
+            # run as after a call that did not wait: so its next one finds things ready.
+            sleeper.patient = True
+            self.owes_turn = self.quantum == STRICT
+            await trio.lowlevel.checkpoint()
+            return
         number = sleeper.number = line.number
         try:
             await (wait_writable(number) if line.writing else wait_readable(number))

@@ -130,10 +130,14 @@ def _room(buffer: Room) -> memoryview:
 
 
 def _empty(file: OpenFile, vector: Sequence[Buffer], access: int) -> int:
-    """vfs_readv(): the access mode counts even if there is nothing to do."""
+    """vfs_readv(): what the file is open for, and can, counts even if there is nothing to do."""
     if file.flags & (O_WRONLY | O_RDWR) not in {access, O_RDWR}:
         fail(errno.EBADF)
-    if len(vector) > IOV_MAX:
+    if access == O_RDONLY:
+        able = type(file).read is not OpenFile.read
+    else:
+        able = type(file).write is not OpenFile.write
+    if not able or len(vector) > IOV_MAX:
         fail(errno.EINVAL)
     return 0
 

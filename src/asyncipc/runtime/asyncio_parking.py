@@ -36,7 +36,7 @@ class AsyncioSleeper(Sleeper):
 
 class AsyncioParking:
     name = "asyncio"
-    tries_twice = False
+    owes_turn = False
     cancelled_type: type[BaseException] = asyncio.CancelledError
 
     def __init__(self, quantum: int) -> None:
@@ -68,12 +68,6 @@ class AsyncioParking:
 
     async def step(self) -> None:
         """Never due: see ``pause``."""
-
-    async def let_others_run(self) -> bool:
-        """Nothing has had an effect yet: a cancellation may be raised here."""
-        self.spent = 0
-        await asyncio.sleep(0)
-        return not self._is_cancelled()
 
     async def sleep(self, sleeper: Sleeper) -> None:
         assert isinstance(sleeper, AsyncioSleeper)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.signals.disposition import SA_RESTART
 from asyncipc.kernel.waitqueue import Line, WouldBlock
 from asyncipc.runtime.parking import Sleeper
@@ -39,11 +38,6 @@ def is_signalled(body: Body) -> bool:
     """Has the calling task a handler to run?"""
     body.leave_if_over()
     return body.process.is_due(body.threads.own())
-
-
-def is_disturbed(body: Body) -> bool:
-    """Is its process stopped, or has the calling task a handler to run?"""
-    return is_signalled(body) or body.process.state is State.STOPPED
 
 
 def signalled(

@@ -7,10 +7,9 @@ The words that :mod:`asyncipc.runtime.syscall` knows; what is behind them is in
   cancellation always is.  ``pause()`` then deals with it.
 * ``sleep(sleeper)``: be away until ``sleeper.wake()``; cancellable.
 * ``step()``: let others run *after* a call took effect; not cancellable.
-* ``tries_twice``: is a refused call to try again before it sleeps, after
-  ``let_others_run()``, which says whether it was not cancelled?  Where
-  sleeping is dear (``native/``), it pays.
 * ``seconds()``: the run's own clock.
+* ``owes_turn``: did the last sleep let the others run just once?  Then who slept
+  lets them have their turn as if it had not.
 
 ``quantum`` calls may pass without the scheduler having its turn.  Where that
 turn is taken differs, because trio has a shielded yield and asyncio has none:
@@ -147,12 +146,11 @@ class Parking(Protocol):
     spent: int
     cancelled_type: type[BaseException]
     seconds: Callable[[], float]
-    tries_twice: bool
+    owes_turn: bool
 
     def must_pause(self) -> bool: ...
     def pause(self) -> Awaitable[None]: ...
     def step(self) -> Awaitable[None]: ...
-    def let_others_run(self) -> Awaitable[bool]: ...
 
     sleeper: Callable[[Place | None], Sleeper]
 

@@ -117,12 +117,15 @@ class Body:
     # -- what the kernel tells its body
 
     def end(self) -> None:
-        """The dead stand in no line and hold nothing, although their tasks have yet to unwind."""
+        """The dead stand in no line and hold nothing, although their tasks have yet to unwind.
+
+        They are woken first: who waits for a descriptor gives the wait up while it is open.
+        """
+        self._clear_out()
         for sleeper in self.sleepers:
             sleeper.asleep[-1].line.leave(sleeper)
         for sleeper in self.sleepers:
             sleeper.let_go()
-        self._clear_out()
         self.simulation.mourn(self)
 
     def _clear_out(self) -> None:

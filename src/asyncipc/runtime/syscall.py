@@ -24,17 +24,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from threading import get_ident
-from typing import Final, TypeVar, TypeVarTuple, cast
+from typing import Final, NoReturn, TypeVar, TypeVarTuple, cast
 
 from asyncipc.errors import BrokenPipeSignal, fail
 from asyncipc.kernel.processes.process import State
 from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.waitqueue import Line, WouldBlock
-from asyncipc.runtime.attempts import if_still_open, second_try
 from asyncipc.runtime.interruption import (
     GO_ON,
     ends_by_stop,
-    is_disturbed,
     is_signalled,
     progress,
     signalled,
@@ -76,31 +74,41 @@ async def syscall(
     parking = body.parking
     if parking.must_pause():
         await parking.pause()
-        verb = if_still_open(place, verb)
+        verb = _if_still_open(place, verb)
     attendance = None
     if body.attention:
         attendance = await _attend(body, call, place, verb, args)
         if attendance is not None:
             verb = cast("Callable[[*Args], T]", attendance.verb)
             args = cast("tuple[*Args]", attendance.args)
-        verb = if_still_open(place, verb)
+        verb = _if_still_open(place, verb)
     try:
         result: object = verb(*args)
         if type(result) is WouldBlock:
             if dontwait or (place is not None and place.nonblocking):
                 would_block(result)
-            wait = _try_and_wait if parking.tries_twice else _wait
-            result = await wait(body, place, (call, verb, args, result), until_ns)
+            result = await _wait(body, place, (call, verb, args, result), until_ns)
+            their_turn = parking.owes_turn
         else:
             parking.spent += 1
-            if parking.spent >= parking.quantum:
-                await parking.step()
+            their_turn = parking.spent >= parking.quantum
+        if their_turn:
+            await parking.step()
     except OSError as error:
         await _fail(body, error, attendance)
         raise
     if body.attention:
         _leave(body, attendance, result)
     return result  # type: ignore[return-value]
+
+
+def _if_still_open(place: Place | None, verb: Callable[[*Args], T]) -> Callable[[*Args], T]:
+    """The verb, or EBADF: another task may have closed the place before the call had begun."""
+    return verb if place is None or place.open else _closed
+
+
+def _closed(*_: object) -> NoReturn:
+    fail(errno.EBADF)
 
 
 def _leave(body: Body, attendance: Attendance | None, result: object) -> None:
@@ -158,17 +166,6 @@ async def checkpoint() -> None:
         await parking.step()
 
 
-async def _try_and_wait(
-    body: Body, place: Place | None, asleep: Asleep, until_ns: int | None
-) -> object:
-    """Where sleeping is dear, a call tries twice before it sleeps."""
-    call, verb, args, refusal = asleep
-    result = refusal if body.attention else await second_try(body, place, verb, args, refusal)
-    if type(result) is not WouldBlock:
-        return result
-    return await _wait(body, place, (call, verb, args, result), until_ns)
-
-
 async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int | None) -> object:
     """The verb has refused: stand in line and sleep until it acts.
 
@@ -185,7 +182,7 @@ async def _wait(body: Body, place: Place | None, asleep: Asleep, until_ns: int |
         if place is None or until_ns is not None or place.file.limited:
             hold_and_limit(body, sleeper, verb, until_ns)
         while True:
-            if not body.attention or not is_disturbed(body):
+            if not body.attention or not is_signalled(body):
                 await parking.sleep(sleeper)
             if (result := sleeper.result) is not NOTHING:
                 rare = type(result) is Raised or body.attention

@@ -88,7 +88,7 @@ class TrioSleeper(Sleeper):
 
 class TrioParking:
     name = "trio"
-    tries_twice = False
+    owes_turn = False
     cancelled_type: type[BaseException] = trio.Cancelled
 
     def __init__(self, quantum: int) -> None:
@@ -107,10 +107,6 @@ class TrioParking:
         self.spent = 0
         _reschedule(lent.trio_task(), _WOKEN)
         yield _STEP
-
-    async def let_others_run(self) -> bool:
-        await self.step()
-        return not lent.trio_cancelled()
 
     @coroutine
     def sleep(self, sleeper: Sleeper) -> Generator[object, Any, None]:

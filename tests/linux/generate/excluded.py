@@ -53,6 +53,13 @@ EXCLUDED: Final = (
         asleep=r"\bwaitpid 0\b",
     ),
     Excluded(
+        "a poller of a pidfd and a parent that waits: the parent is first, on Linux they race",
+        ("parked-waits",),
+        "join",
+        r"\[1, 'IN\|HUP'\] -> \[1, 'IN'\]",
+        asleep=r"\bwait(pid|id) ",
+    ),
+    Excluded(
         "who dies of its own kill has not returned from it; on Linux it may have",
         ("processes", "parked-waits"),
         "kill",

@@ -65,6 +65,7 @@ class Opening(OpenFile):
         file = self._file
         if file is None:
             file = self._file = self._begin()
+            file.hold()
         if not isinstance(file, PipeEnd):
             return file
         node = file.pipe.node
@@ -110,10 +111,10 @@ class Opening(OpenFile):
         self.forget()
 
     def forget(self) -> None:
-        """The call is over: what it has opened is closed, unless somebody holds it."""
+        """The call is over: what it has opened is closed, unless somebody else holds it."""
         file, self._file = self._file, None
-        if file is not None and not file.holders:
-            file.release()
+        if file is not None:
+            file.drop()
 
     def poll(self) -> int:
         return 0

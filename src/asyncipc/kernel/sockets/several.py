@@ -69,6 +69,11 @@ class WaitAllMessage:
         """Be content with ``limit`` bytes."""
         self._left = min(self._left, limit)
 
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return len(self._parts)
+
     def progress(self) -> Message | None:
         """What an early end returns; None if nothing has happened yet."""
         return self._whole() if any(self._parts) else None
@@ -100,6 +105,11 @@ class SendMany:
 
     def arguments(self) -> tuple[object, ...]:
         return (len(self._messages),)
+
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return self.sent
 
     def progress(self) -> int | None:
         """What an early end returns; None if nothing has happened yet."""
@@ -155,6 +165,11 @@ class ReceiveMany:
 
     def arguments(self) -> tuple[object, ...]:
         return (self._count, self._flags)
+
+    @property
+    def moved(self) -> int:
+        """It grows with each step: the wait after it is another one."""
+        return len(self.messages)
 
     def progress(self) -> list[Message] | None:
         """What an early end returns; None if nothing has happened yet."""

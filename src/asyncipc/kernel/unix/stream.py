@@ -263,14 +263,12 @@ class StreamEndpoint(ConnectedSocket):
         queue, inline = self.read_queue(), self.options.is_on(opt.SO_OOBINLINE)
         if queue.barred and self._has_something():
             return queue.refusal
-        if flags & MSG_PEEK:
-            data = self._peek(size, inline=inline)
-        elif self.below_low_water(size, flags):
+        if not flags & MSG_PEEK and self.below_low_water(size, flags):
             return queue.refusal
-        else:
-            data = self._take(size, inline=inline)
+        data = (self._peek if flags & MSG_PEEK else self._take)(size, inline=inline)
         if data or (not size and self._has_next(inline=inline)):
-            if self.error and flags & MSG_WAITALL and not flags & MSG_PEEK and len(data) < size:
+            short = len(data) < size and self.urgent is None  # not for a mark that it ended at
+            if short and self.error and flags & MSG_WAITALL and not flags & MSG_PEEK:
                 self.take_error()  # it looked for more, found this, and tells what it has
             return data
         self.tell_error()
