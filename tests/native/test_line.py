@@ -299,3 +299,77 @@ def test_what_is_ready_in_vain_is_looked_at_less_and_less_often(run: Run) -> Non
         assert last >= 4 * 0.02 * 0.9, f"four looks in {last} s"
 
     run(main)
+
+
+def test_a_long_call_that_goes_on_never_looks_by_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("asyncipc.native.line.pause_ns", lambda tries: looked.append(tries) or 1)
+
+    async def drain(r: int) -> None:
+        left = 4_000_000
+        while left:
+            left -= len(await posix.read(r, 65536))
+
+    async def main() -> None:
+        r, w = posix.pipe()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(drain, r)
+            assert await posix.write(w, bytes(4_000_000)) == 4_000_000
+        a, b = posix.socketpair()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(posix.send, a, bytes(4_000_000))
+            received = await posix.recv(b, 4_000_000, socket.MSG_WAITALL)
+        assert len(received) == 4_000_000
+
+    run(main)
+    assert looked == []
+
+
+def test_who_is_killed_in_both_directions_of_a_socket_leaves_nothing_registered(run: Run) -> None:
+    async def child(end: int) -> None:
+        async def write() -> None:
+            while True:
+                await posix.write(end, bytes(100_000))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(posix.read, end, 10)
+            tasks.start_soon(write)
+
+    async def main() -> None:
+        a, b = posix.socketpair()
+        pid = posix.fork(child, a)
+        posix.close(a)
+        await registered()
+        await anyio.sleep(1)
+        posix.kill(pid, SIGKILL)
+        assert await posix.waitpid(pid) == (pid, SIGKILL)
+        again, other = posix.socketpair()  # the numbers that the dead have left
+        posix.close(b)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(posix.read, again, 1)
+            await registered()
+            await posix.write(other, b"x")
+
+    run(main)
+
+
+def test_a_poll_outlives_the_number_that_it_began_with(run: Run) -> None:
+    async def main() -> None:
+        r, _ = posix.pipe()
+        q, w = posix.pipe()
+        answers = []
+
+        async def ask() -> None:
+            answers.append(await posix.poll([(r, 1)], 3))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await steps(1)
+            posix.dup2(q, r)
+        assert answers == [[]]
+        await posix.write(w, b"x")
+        assert await posix.poll([(r, 1)], 3) == [(r, 1)]
+
+    run(main)

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from asyncipc.kernel.files.namespace import O_LARGEFILE
 from asyncipc.kernel.openfile import O_ACCMODE, O_CLOEXEC, O_NONBLOCK
 from asyncipc.native.descriptor import NativeFile
 
@@ -21,15 +22,14 @@ if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home, OpenFile
 
 Maker: TypeAlias = "Callable[[Home, int, int], OpenFile]"
-O_LARGEFILE: Final = 0o100000
-"""Linux adds it to every file of a 64 bit program; no program asks for it."""
 
 
 def adopt(kernel: Home, number: int, flags: int = -1) -> OpenFile:
-    """The open file over ``number``, which it owns from now on.
+    """The open file over ``number``, which it owns from now on; or closed, if it can't.
 
     ``flags``: its status flags, or -1: as the operating system has them.
-    O_NONBLOCK can't be asked there, since every native descriptor has it.
+    O_NONBLOCK can't be asked there, since every native descriptor has it; and Linux adds
+    O_LARGEFILE to every file of a 64 bit program, though no program asks for it.
     """
     if flags < 0:
         flags = fcntl.fcntl(number, fcntl.F_GETFL) & ~(O_NONBLOCK | O_LARGEFILE | O_CLOEXEC)
@@ -48,8 +48,13 @@ def _socket(kernel: Home, number: int, flags: int) -> OpenFile:
     from asyncipc.native import socket_options
     from asyncipc.native.socket import adopted
 
-    found = adopted(kernel, socket.socket(fileno=number), flags & ~O_ACCMODE)
-    socket_options.ask(found)
+    real = socket.socket(fileno=number)
+    try:
+        found = adopted(kernel, real, flags & ~O_ACCMODE)
+        socket_options.ask(found)
+    except BaseException:
+        real.close()
+        raise
     return found
 
 

@@ -7,12 +7,14 @@ through as it is, in both directions.
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from asyncipc.kernel.sockets.ancillary import (
     INT,
+    MSG_CTRUNC,
     SCM_CREDENTIALS,
     SCM_RIGHTS,
     ControlItem,
@@ -80,10 +82,19 @@ def unpack(kernel: Home, room: ControlRoom, items: Sequence[ControlItem]) -> Non
 
 
 def _unpack_rights(kernel: Home, room: ControlRoom, data: bytes) -> None:
+    """What can't be ours ends them, as a full table does (scm_detach_fds)."""
     numbers = array("i", data[: len(data) // INT * INT])
-    files = [adopt(kernel, number) for number in numbers]
-    for file in files:
+    files: list[OpenFile] = []
+    for place, number in enumerate(numbers):
+        try:
+            file = adopt(kernel, number)
+        except OSError:  # such as one of O_PATH, which has no O_NONBLOCK
+            room.flags |= MSG_CTRUNC
+            for other in numbers[place + 1 :]:
+                os.close(other)
+            break
         file.hold()
+        files.append(file)
     room.put_files(files)
     for file in files:
         file.drop()

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
-import os
-import termios
-
-from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import O_NONBLOCK, O_RDWR, Home
 from asyncipc.native.descriptor import NativeFile
 
@@ -22,23 +16,3 @@ class NativeAnonymous(NativeFile):
 
     def __init__(self, kernel: Home, number: int, flags: int) -> None:
         super().__init__(kernel, number, O_RDWR | flags & O_NONBLOCK)
-
-    def seek(self, offset: int, whence: int) -> int:
-        return os.lseek(self.number, offset, whence)
-
-    def read_at(self, size: int, offset: int) -> bytes:
-        return os.pread(self.number, size, offset)
-
-    def write_at(self, data: Buffer, offset: int) -> int:
-        return os.pwrite(self.number, data, offset)
-
-    def truncate(self, length: int) -> None:
-        os.ftruncate(self.number, length)
-
-    def synchronize(self) -> None:
-        os.fsync(self.number)
-
-    def unread(self) -> int:
-        count = array.array("i", [0])
-        fcntl.ioctl(self.number, termios.FIONREAD, count)
-        return count[0]

@@ -6,10 +6,12 @@ O_NONBLOCK, which the open file keeps in ``flags`` as a simulated one does.
 
 from __future__ import annotations
 
+import array
 import fcntl
 import os
 import select
 import signal
+import termios
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from asyncipc.errors import BrokenPipeSignal
@@ -80,9 +82,16 @@ class RealDescriptor:
     signal_driven: bool
 
     def own(self, number: int) -> None:
-        """It is ours from now on: it does not block, no program we execute gets it."""
-        os.set_blocking(number, False)
-        os.set_inheritable(number, False)
+        """It is ours from now on: it does not block, no program we execute gets it.
+
+        What can't be (O_PATH) is closed: nobody else will.
+        """
+        try:
+            os.set_blocking(number, False)
+            os.set_inheritable(number, False)
+        except OSError:
+            os.close(number)
+            raise
         self.number = number
         self.reading = None
         self.writing = None
@@ -138,6 +147,31 @@ class RealDescriptor:
         question.register(self.number, 0xFFFF)
         answer = question.poll(0)
         return answer[0][1] if answer else 0
+
+    def unread(self) -> int:
+        """ioctl(FIONREAD)"""
+        return self.count_of(termios.FIONREAD)
+
+    def count_of(self, request: int) -> int:
+        """ioctl(2), of those that tell a number of 32 bits."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self.number, request, count)
+        return count[0]
+
+    def seek(self, offset: int, whence: int) -> int:
+        return os.lseek(self.number, offset, whence)
+
+    def read_at(self, size: int, offset: int) -> bytes:
+        return os.pread(self.number, min(self.read_max, size), offset)
+
+    def write_at(self, data: Buffer, offset: int) -> int:
+        return os.pwrite(self.number, data, offset)
+
+    def truncate(self, length: int) -> None:
+        os.ftruncate(self.number, length)
+
+    def synchronize(self) -> None:
+        os.fsync(self.number)
 
     def read_line(self) -> DescriptorLine:
         """The line of who waits to read, made when somebody first has to."""

@@ -86,36 +86,38 @@ class DescriptorLine:
 
 @final
 class RetryLine:
-    """One call's place where there is nothing to wait for but time.
+    """The place of calls that have nothing to wait for but time, each in a rhythm of its own.
 
     For what the operating system can only do blocking: its non-blocking form is
     tried again, at first after a fifth of a millisecond, then less and less often;
     or at once (``hurry``), where a task of this interpreter is known to have helped.
     """
 
-    __slots__ = ("_sleepers", "barred", "refusal", "tries")
+    __slots__ = ("_sleepers", "barred", "refusal")
 
     def __init__(self, source: Waitable, mask: int = 0, error: int = errno.EAGAIN) -> None:
         self.refusal = WouldBlock(self, source, mask, error)
         self.barred = False
-        self.tries = 0
-        self._sleepers: dict[Waiter, None] = {}
+        self._sleepers: dict[Waiter, int] = {}  # how often each has tried
 
     def hurry(self) -> None:
         for waiter in list(self._sleepers):
             waiter.wake()
 
     def join(self, waiter: Waiter) -> None:
-        self._sleepers[waiter] = None
+        self._sleepers[waiter] = 0
 
     def leave(self, waiter: Waiter) -> None:
         self._sleepers.pop(waiter, None)
+
+    def tries(self, waiter: Waiter) -> int:
+        return self._sleepers[waiter]
 
     def try_again(self, waiter: Waiter) -> None:
         """There are no turns."""
 
     def refused(self, waiter: Waiter) -> None:
-        self.tries += 1
+        self._sleepers[waiter] += 1
 
 
 def waits_for_descriptor(sleeper: Sleeper) -> DescriptorLine | None:
@@ -137,7 +139,7 @@ def retry_timer(sleeper: Sleeper) -> Timer | None:
         return None
     line = sleeper.asleep[3].line
     if type(line) is RetryLine:
-        tries = line.tries
+        tries = line.tries(sleeper)
     elif isinstance(line, DescriptorLine) and line.vain > VAIN_MAX and line.is_first(sleeper):
         tries = line.vain - VAIN_MAX
         line.vain += 1

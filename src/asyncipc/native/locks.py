@@ -19,7 +19,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.locks.flock import LOCK_NB, Flock
 from asyncipc.kernel.locks.lock import F_UNLCK, Family
 from asyncipc.kernel.locks.records import (
@@ -37,9 +37,9 @@ from asyncipc.kernel.locks.records import (
     RecordLock,
 )
 from asyncipc.kernel.processes.holdings import Holding, held_by, hold
-from asyncipc.native.backend import demand_isolation
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.line import RetryLine
+from asyncipc.native.refusal import demand_isolation, refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.descriptors import Descriptor

@@ -30,9 +30,9 @@ from asyncipc.kernel.openfile import (
     Home,
 )
 from asyncipc.native import libc
-from asyncipc.native.backend import demand_isolation, refuse
 from asyncipc.native.descriptor import NativeFile
 from asyncipc.native.names import umask_of
+from asyncipc.native.refusal import demand_isolation, refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 @final
 class NativeMessageQueue(NativeFile):
-    """One mq_open of a queue, which takes messages of ``msgsize`` bytes."""
+    """One mq_open of a queue, which takes messages of ``msgsize`` bytes.
+
+    read(2) tells of the queue, as outside, and takes no message.
+    """
 
     __slots__ = ("buffer", "msgsize")
 
@@ -94,17 +97,6 @@ class NativeMessageQueue(NativeFile):
             refuse("SIGEV_THREAD")
         told = libc.SignalEvent(event.sigev_value, event.sigev_signo, event.sigev_notify)
         libc.mq_notify(self.number, told)
-
-    # -- as any descriptor: read(2) tells of the queue, and takes no message
-
-    def seek(self, offset: int, whence: int) -> int:
-        return os.lseek(self.number, offset, whence)
-
-    def read_at(self, size: int, offset: int) -> bytes:
-        return os.pread(self.number, size, offset)
-
-    def write_at(self, data: Buffer, offset: int) -> int:
-        return os.pwrite(self.number, data, offset)
 
 
 @final

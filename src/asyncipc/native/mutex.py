@@ -22,7 +22,7 @@ from contextlib import suppress
 from ctypes import Array, c_char, create_string_buffer, py_object, pythonapi
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.sync.mutex import (
     KIND,
@@ -36,6 +36,7 @@ from asyncipc.kernel.sync.mutex import (
 )
 from asyncipc.native import libc
 from asyncipc.native.line import RetryLine
+from asyncipc.native.refusal import refuse
 from asyncipc.native.memory import octets_at
 
 if TYPE_CHECKING:

@@ -20,12 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.files.namespace import DESCRIPTORS, PATH_MAX
 from asyncipc.kernel.files.proc import descriptor_at, table_at
 from asyncipc.kernel.processes.holdings import Holding, held_by, hold
 from asyncipc.native.descriptor import RealDescriptor, status_of
 from asyncipc.native.line import RetryLine
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.files.node import Status

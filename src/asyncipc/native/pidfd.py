@@ -7,10 +7,12 @@ import os
 import signal as signals
 from typing import TYPE_CHECKING, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.openfile import Home
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.refusal import refuse
+from asyncipc.runtime.process import current
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
@@ -42,13 +44,22 @@ class NativePidFile(NativeAnonymous):
 
     def send_signal(self, sender: Process, signal: int, flags: int) -> None:
         if flags:
-            raise Unsupported("flags of pidfd_send_signal on the native machine")
-        signals.pidfd_send_signal(self.number, signal)
+            refuse("flags of pidfd_send_signal")
+        if pid_of(self.number) == sender.pid:  # as kill: it may be the run's first process
+            current().machine.kill(current(), sender.pid, signal)
+        else:
+            signals.pidfd_send_signal(self.number, signal)
+
+
+def pid_of(number: int) -> int:
+    """Whom a pidfd means; -1 if he has been reaped."""
+    with open(f"/proc/self/fdinfo/{number}") as lines:
+        return next(int(line[4:]) for line in lines if line.startswith("Pid:"))
 
 
 def open_pid(kernel: Kernel, pid: int, flags: int) -> NativePidFile:
     """pidfd_open(2).  EINVAL, ESRCH."""
     if not hasattr(os, "pidfd_open"):
-        raise Unsupported("pidfd_open(2) on the native machine: this system has none")
+        refuse("pidfd_open(2)", "this system has none")
     number = os.pidfd_open(pid, flags)
     return NativePidFile(kernel, number, flags, kernel.processes.get(pid))

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import array
 import fcntl
 import os
-import termios
-from typing import Final
 
-from asyncipc.kernel.files.pipe import PIPE_BUF
+from asyncipc.kernel.files.pipe import F_GETPIPE_SZ, F_SETPIPE_SZ, PIPE_BUF
 from asyncipc.kernel.openfile import O_DIRECT, O_NONBLOCK, O_RDONLY, O_WRONLY, Home
 from asyncipc.native.descriptor import NativeFile
 from asyncipc.native.refusal import refuse
-
-F_SETPIPE_SZ: Final = 1031
-F_GETPIPE_SZ: Final = 1032
 
 
 class NativePipe(NativeFile):
@@ -25,11 +19,6 @@ class NativePipe(NativeFile):
     channel_kind = "pipe"
     direct = True
     whole_max = PIPE_BUF
-
-    def unread(self) -> int:
-        count = array.array("i", [0])
-        fcntl.ioctl(self.number, termios.FIONREAD, count)
-        return count[0]
 
     def pipe_size(self) -> int:
         return fcntl.fcntl(self.number, F_GETPIPE_SZ)

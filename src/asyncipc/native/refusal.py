@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def refuse(what: str, why: str = "") -> NoReturn:
     """The native machine lacks it, and says so by its name."""
-    raise Unsupported(f"{what} on the native machine" + (f": {why}" if why else ""))
+    raise Unsupported(f"{what} on the native machine" + (f": {why}" if why else "")) from None
 
 
 def demand_isolation(what: str) -> None:

@@ -7,14 +7,10 @@ of the interpreter for as long as it takes.
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import stat
-import termios
 from typing import Final, final
 
-from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.openfile import Home
 from asyncipc.native.descriptor import NativeFile
 from asyncipc.native.pipe import NativePipe
@@ -31,27 +27,6 @@ class NativeNode(NativeFile):
     has_places = True
     direct = True
     read_max = MAX_RW_COUNT
-
-    def seek(self, offset: int, whence: int) -> int:
-        return os.lseek(self.number, offset, whence)
-
-    def read_at(self, size: int, offset: int) -> bytes:
-        return os.pread(self.number, size, offset)
-
-    def write_at(self, data: Buffer, offset: int) -> int:
-        return os.pwrite(self.number, data, offset)
-
-    def truncate(self, length: int) -> None:
-        os.ftruncate(self.number, length)
-
-    def synchronize(self) -> None:
-        os.fsync(self.number)
-
-    def unread(self) -> int:
-        """FIONREAD: from the offset to the end; an int of 32 bits."""
-        count = array.array("i", [0])
-        fcntl.ioctl(self.number, termios.FIONREAD, count)
-        return count[0]
 
 
 @final

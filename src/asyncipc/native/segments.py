@@ -19,7 +19,7 @@ from ctypes import Structure, byref, c_char, c_int, c_long, c_size_t, c_ulong
 from typing import TYPE_CHECKING, Any, Final, final
 from weakref import finalize, ref
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.memory.contents import PAGE, Loan, Mapped, pages_in
 from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
 from asyncipc.kernel.memory.mmap import MAP_ANONYMOUS, MAP_PRIVATE
@@ -35,6 +35,7 @@ from asyncipc.kernel.sysv.segments import (
     SegmentStatus,
 )
 from asyncipc.native import libc
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel

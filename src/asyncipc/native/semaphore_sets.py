@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from ctypes import c_int, c_long, c_short, c_ulong, c_ushort
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.sysv.identifiers import IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT
 from asyncipc.kernel.sysv.semaphore_sets import (
@@ -33,8 +33,8 @@ from asyncipc.kernel.sysv.semaphore_sets import (
 )
 from asyncipc.kernel.sysv.semaphores import SEM_UNDO
 from asyncipc.native import libc
-from asyncipc.native.backend import demand_isolation
 from asyncipc.native.line import RetryLine
+from asyncipc.native.refusal import demand_isolation, refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process

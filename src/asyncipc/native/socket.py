@@ -7,9 +7,7 @@ UNIX backlog, a full receiver that this socket is not connected to), time.
 
 from __future__ import annotations
 
-import array
 import errno
-import fcntl
 import socket as system
 import sys
 import termios
@@ -78,7 +76,7 @@ OVER: Final = RDHUP | HUP | ERR
 class NativeSocket(RealDescriptor, Socket):
     """``real``: the standard library's, which owns the number.
 
-    ``retries``: for each receiver that has refused a datagram, the line of who tries again.
+    ``retries``: the line of those whose datagram a receiver has refused.
     """
 
     __slots__ = (
@@ -101,7 +99,7 @@ class NativeSocket(RealDescriptor, Socket):
         self.whole_max = UNBOUNDED
         if self.is_stream:
             self.whole_max = UNIX_WHOLE_MAX if family == AF_UNIX else 0
-        self.retries: dict[Address, RetryLine] | None = None
+        self.retries: RetryLine | None = None
 
     def release(self) -> None:
         if self.options.linger:
@@ -140,13 +138,10 @@ class NativeSocket(RealDescriptor, Socket):
     def connect(self, process: Process, address: Address | None) -> WouldBlock | None:
         return NativeConnecting(self, process, address)()
 
-    def _retry_line(self, address: Address) -> RetryLine:
+    def _retry_line(self) -> RetryLine:
         if self.retries is None:
-            self.retries = {}
-        line = self.retries.get(address)
-        if line is None:
-            line = self.retries[address] = RetryLine(self, WRITABLE)
-        return line
+            self.retries = RetryLine(self, WRITABLE)
+        return self.retries
 
     def getsockname(self) -> Address:
         return told(self.real.getsockname()) or b""
@@ -214,14 +209,12 @@ class NativeSocket(RealDescriptor, Socket):
             )
         except BlockingIOError:
             if address is not None and self.family == AF_UNIX:
-                return self._retry_line(address).refusal
+                return self._retry_line().refusal
             return self.write_line().refusal
         except BrokenPipeError as error:
             self._broken(error, flags)
         if control is not None:
             control.sent()
-        if self.retries is not None and address is not None:
-            self.retries.pop(address, None)
         return sent
 
     def _send(
@@ -342,19 +335,11 @@ class NativeSocket(RealDescriptor, Socket):
 
     # -- readiness, options
 
-    def unread(self) -> int:
-        return self._count(termios.FIONREAD)
-
     def unsent(self) -> int:
-        return self._count(termios.TIOCOUTQ)
+        return self.count_of(termios.TIOCOUTQ)
 
     def at_mark(self) -> bool:
-        return bool(self._count(SIOCATMARK))
-
-    def _count(self, request: int) -> int:
-        count = array.array("i", [0])
-        fcntl.ioctl(self.number, request, count)
-        return count[0]
+        return bool(self.count_of(SIOCATMARK))
 
     def getsockopt(self, level: int, option: int) -> int | bytes:
         return socket_options.get(self, level, option)

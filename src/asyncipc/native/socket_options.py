@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from asyncipc.kernel.sockets import options as opt
-from asyncipc.native.backend import demand_isolation
+from asyncipc.native.refusal import demand_isolation
 
 if TYPE_CHECKING:
     from socket import socket

@@ -14,7 +14,7 @@ import sys
 from ctypes import c_int, c_long, c_ulong
 from typing import TYPE_CHECKING, Final, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.readiness import READABLE, WRITABLE
 from asyncipc.kernel.sysv.identifiers import IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT
 from asyncipc.kernel.sysv.message_calls import MSG_COPY, SIZE_MAX
@@ -22,6 +22,7 @@ from asyncipc.kernel.sysv.message_queues import INFORMATION
 from asyncipc.kernel.sysv.messages import QueueStatus
 from asyncipc.native import libc
 from asyncipc.native.line import RetryLine
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer

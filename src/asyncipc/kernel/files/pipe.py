@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 4096
 PIPE_BUF: Final = 4096
+F_SETPIPE_SZ: Final = 1031
+F_GETPIPE_SZ: Final = 1032
 PIPE_SLOTS: Final = 16
 PIPE_MAX_SIZE: Final = 1048576
 """fs.pipe-max-size: the most that an unprivileged process may ask for."""
