@@ -8,7 +8,7 @@ its children, or they would stay as zombies.
 """
 
 import sys
-from socket import AF_INET, SOCK_STREAM
+from socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
 
 import anyio
 
@@ -22,6 +22,7 @@ from asyncipc.posix import (
     listen,
     recv,
     send,
+    setsockopt,
     socket,
     waitpid,
     write,
@@ -34,6 +35,7 @@ CLIENTS = (b"anna", b"bert", b"cleo")
 
 async def main() -> None:
     listener = socket(AF_INET, SOCK_STREAM)
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1)  # its port is free when it starts again
     bind(listener, ENDPOINT)
     listen(listener, 5)
     client_pids = [fork(client, listener, name) for name in CLIENTS]

@@ -6,6 +6,7 @@ depends on how many are ready, not on how many are watched.
 """
 
 import sys
+from socket import SO_REUSEADDR, SOL_SOCKET
 
 import anyio
 
@@ -24,18 +25,20 @@ from asyncipc.posix import (
     listen,
     recv,
     send,
+    setsockopt,
     socket,
     waitpid,
     write,
 )
 
 STDOUT = 1
-ADDRESS = ("127.0.0.1", 7)
+ADDRESS = ("127.0.0.1", 7000)
 CLIENTS = 3
 
 
 async def main() -> None:
     listener = socket()
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1)  # its port is free when it starts again
     bind(listener, ADDRESS)
     listen(listener)
     pids = [fork(client, number) for number in range(1, CLIENTS + 1)]

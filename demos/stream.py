@@ -7,7 +7,7 @@ it to the name.  After that the two ends are alike: both send and receive.
 """
 
 import sys
-from socket import AF_INET, SOCK_STREAM
+from socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET
 
 import anyio
 
@@ -21,6 +21,7 @@ from asyncipc.posix import (
     listen,
     recv,
     send,
+    setsockopt,
     socket,
     waitpid,
     write,
@@ -32,6 +33,7 @@ ENDPOINT = ("127.0.0.1", 7000)
 
 async def main() -> None:
     listener = socket(AF_INET, SOCK_STREAM)
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1)  # its port is free when it starts again
     bind(listener, ENDPOINT)
     listen(listener, 5)
     active_pid = fork(active, listener)

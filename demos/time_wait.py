@@ -29,7 +29,7 @@ from asyncipc.posix import (
 )
 
 STDOUT = 1
-ENDPOINT = ("127.0.0.1", 7000)
+ENDPOINT = ("127.0.0.1", 7001)
 
 
 async def main() -> None:

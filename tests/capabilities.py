@@ -39,7 +39,10 @@ COMMAND: Final = (
 
 @dataclass
 class Row:
-    """One file of tests: the failures of each test on each machine, and the reasons."""
+    """One file of tests: the failures of each test on each machine, and the reasons.
+
+    What a test leaves behind is told when it is over, and is a failure, too.
+    """
 
     title: str
     failures: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Capabilities:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
         report: pytest.TestReport = yield
-        if isinstance(item, pytest.Function) and report.when == "call":
+        if isinstance(item, pytest.Function) and (report.when == "call" or report.failed):
             self._note(item, passed=report.passed)
         return report
 

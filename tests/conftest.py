@@ -24,6 +24,7 @@ EXAMPLES = 60
 ROUNDS = 10
 REAL_SECONDS = 30.0
 NATIVE_SECONDS = 8.0
+CONTRACTS = {"contract", "faces"}
 
 settings.register_profile(
     "asyncipc",
@@ -91,12 +92,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A single case of a test may be marked ``simulated``, too."""
+    """A single case of a test may be marked ``simulated``, too.  And who asks for the native
+    machine alone does not ask for the contract tests that run on the other.
+    """
+    native_alone = config.getoption("--machine") == "native"
 
     def is_refused(item: pytest.Item) -> bool:
         case = getattr(item, "callspec", None)
         native = case is not None and case.params.get("machine") == "native"
-        return native and item.get_closest_marker("simulated") is not None
+        if native:
+            return item.get_closest_marker("simulated") is not None
+        return native_alone and item.path.parent.name in CONTRACTS
 
     refused = [item for item in items if is_refused(item)]
     if refused:
@@ -180,10 +186,13 @@ def run(
         finally:
             leftovers.check()
 
+    if machine == "native":
+        gc.freeze()  # so that the collection below looks at what the test has made, and no more
     open_before = set(os.listdir("/proc/self/fd")) if machine == "native" else set()
     Exactness.virtual = machine == "simulated"
     yield run_native if machine == "native" else run_simulated
     Exactness.virtual = True
     if machine == "native":
         gc.collect()
+        gc.unfreeze()
         assert set(os.listdir("/proc/self/fd")) == open_before, "a descriptor was left open"

@@ -113,16 +113,16 @@ def test_stale_path_refuses_clients_and_servers_until_it_is_unlinked(
 def test_time_wait_holds_the_port_for_a_minute(shown: dict[str, str]) -> None:
     assert in_order(
         shown["time_wait"],
-        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = 0\n',
-        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = EADDRINUSE\n',
-        ' 20.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = EADDRINUSE\n',
-        ' 40.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = EADDRINUSE\n',
+        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = 0\n',
+        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = EADDRINUSE\n',
+        ' 20.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = EADDRINUSE\n',
+        ' 40.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = EADDRINUSE\n',
         "= 0\n",
         "SO_REUSEADDR, for both",
         "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, 1) = 0",
-        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = 0\n',
+        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = 0\n',
         "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, 1) = 0",
-        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7000)) = 0\n',
+        '  0.000 s │ pid 2  bind(3, ("127.0.0.1", 7001)) = 0\n',
     )
 
 

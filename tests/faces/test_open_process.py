@@ -13,6 +13,7 @@ import asyncipc
 from asyncipc import PIPE, posix
 from asyncipc.kernel.signals.disposition import SIGKILL, SIGTERM
 from asyncipc.runtime.process import current
+from tests.pace import moment, now
 
 Run = Callable[..., Any]
 
@@ -82,7 +83,7 @@ def test_an_exception_in_the_block_kills_the_child(run: Run) -> None:
         with pytest.raises(LookupError):
             async with asyncipc.open_process(anyio.sleep, 1000, stdin=PIPE) as child:
                 raise LookupError
-        assert anyio.current_time() == 0
+        assert now() == moment(0)
         return child.returncode
 
     assert run(main) == -SIGKILL
@@ -107,7 +108,7 @@ def test_a_wait_at_the_end_of_the_block_that_is_cancelled_kills_the_child(run: R
                 pass
         assert scope.cancelled_caught
         assert child.returncode == -SIGKILL
-        assert anyio.current_time() == 1
+        assert now() == moment(1)
 
     run(main)
 
@@ -126,7 +127,7 @@ def test_a_parent_that_is_killed_in_the_block_leaves_an_orphan_with_closed_pipes
 
     async def grandchild() -> None:
         assert await posix.read(0, 1) == b""
-        ended.append(anyio.current_time())
+        ended.append(now())
 
     async def child() -> None:
         async with asyncipc.open_process(grandchild, stdin=PIPE):
@@ -139,7 +140,7 @@ def test_a_parent_that_is_killed_in_the_block_leaves_an_orphan_with_closed_pipes
         assert await posix.waitpid(pid) == (pid, SIGKILL)
 
     run(main)
-    assert ended == [1]
+    assert ended == [moment(1)]
 
 
 def test_a_parent_that_is_killed_while_it_waits_at_the_end_dies_at_once(run: Run) -> None:
@@ -152,7 +153,7 @@ def test_a_parent_that_is_killed_while_it_waits_at_the_end_dies_at_once(run: Run
         await anyio.sleep(1)
         posix.kill(pid, SIGKILL)
         assert await posix.waitpid(pid) == (pid, SIGKILL)
-        assert anyio.current_time() == 1
+        assert now() == moment(1)
 
     run(main)
 

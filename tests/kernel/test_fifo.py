@@ -45,9 +45,11 @@ class Machine:
         return Opening(self.kernel, self.process, path, flags)
 
     def open(self, flags: int) -> PipeEnd:
-        end = self.opening(flags)()
+        opening = self.opening(flags)
+        end = opening()
         assert isinstance(end, PipeEnd)
-        end.hold()
+        end.hold()  # as a table does
+        opening.forget()
         return end
 
     def sleep_in_open(self, flags: int) -> tuple[Opening, Asleep]:

@@ -128,6 +128,14 @@ def test_a_race_of_sleepers_is_explained_only_if_they_slept_on_one_socket() -> N
     assert not reason("parked-stream:0:1", other, "'x'", "BLOCK")
 
 
+def test_a_splice_explains_a_merge_only_if_it_moved_something() -> None:
+    moved = (("splice r1 w4 9 SPLICE_F_NONBLOCK", 7), ("write w4 a*2", "EAGAIN"))
+    none = (("splice r1 w4 9 SPLICE_F_NONBLOCK", "EAGAIN"), ("write w4 a*2", "EAGAIN"))
+    assert reason("pipes:0:1", moved, 2, "EAGAIN")
+    assert not reason("pipes:0:1", none, 2, "EAGAIN")
+    assert not reason("pipes:0:1", moved, 2, 1)
+
+
 def test_a_peek_explains_who_is_not_woken_and_nothing_else() -> None:
     peeks = (("C: recv s1 9 MSG_PEEK", "BLOCK"), ("recv s1 9", "BLOCK"), ("B: send s2 'x'", 1))
     program = (*peeks, ("join A", "'x'"))

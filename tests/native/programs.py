@@ -96,10 +96,11 @@ async def tells_who_signals(w: int, signals: tuple[int, ...]) -> None:
     came: list[SignalInfo] = []
     for number in signals:
         posix.signal(number, lambda _, info: came.append(info))
+    posix.pthread_sigmask(SIG_BLOCK, signals)  # until it is there to be told
     await posix.write(w, b"ready\n")
     while True:
         try:
-            await posix.pause()
+            await posix.sigsuspend([])
         except InterruptedError:
             for info in came:
                 line = f"{info.si_signo} {info.si_pid} {info.si_code} {info.si_value}\n"

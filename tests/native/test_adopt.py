@@ -13,6 +13,7 @@ import pytest
 
 from asyncipc import posix
 from asyncipc.kernel.openfile import O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDWR, O_WRONLY, OpenFile
+from asyncipc.kernel.sockets.ancillary import MSG_CTRUNC
 from asyncipc.kernel.sockets.options import SO_RCVTIMEO, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_INET6, SOCK_DGRAM
 from asyncipc.native.adopt import adopt
@@ -42,6 +43,35 @@ def test_a_pipe_keeps_its_access_mode_and_waits_though_it_never_blocks(run: Run)
         assert await posix.read(3, 9) == b"x"
 
     run(main)
+
+
+def test_what_cannot_be_adopted_is_closed(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        number = os.open(tmp_path, os.O_PATH)
+        with pytest.raises(OSError, match="Bad file"):
+            adopt(current().simulation.kernel, number)
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(number)
+
+    run(main)
+
+
+@pytest.mark.parametrize("bad", range(3))
+def test_of_several_numbers_those_before_one_that_cannot_be_adopted_arrive(
+    bad: int, run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        ours, others = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        adopted(ours.detach())
+        numbers = [os.open(tmp_path, os.O_PATH if place == bad else 0) for place in range(3)]
+        socket.send_fds(others, [b"message"], numbers)
+        for number in numbers:
+            os.close(number)
+        others.close()
+        data, fds, flags, _ = await posix.recv_fds(3, 9, 3)
+        assert (data, fds, flags) == (b"message", list(range(4, 4 + bad)), MSG_CTRUNC)
+
+    run(main)  # which looks whether a number is left
 
 
 def test_a_socket_keeps_its_family_its_type_and_its_time_limits(run: Run) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
@@ -14,8 +14,12 @@ from anyio.lowlevel import checkpoint
 from asyncipc import posix
 from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from asyncipc.native.descriptor import NativeFile, RealDescriptor
-from asyncipc.native.line import VAIN_MAX, DescriptorLine
+from asyncipc.native.line import VAIN_MAX, DescriptorLine, RetryLine
+from asyncipc.native.socket import NativeSocket
 from asyncipc.runtime.process import current
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.waitqueue import Waitable
 
 Run = Callable[..., Any]
 MOMENTS = range(7)
@@ -371,5 +375,48 @@ def test_a_poll_outlives_the_number_that_it_began_with(run: Run) -> None:
         assert answers == [[]]
         await posix.write(w, b"x")
         assert await posix.poll([(r, 1)], 3) == [(r, 1)]
+
+    run(main)
+
+
+# -- who looks again by time
+
+
+def test_who_looks_again_by_time_has_a_rhythm_of_its_own() -> None:
+    class Sleeping:
+        def wake(self) -> None: ...
+
+    old, new = Sleeping(), Sleeping()
+    line = RetryLine(cast("Waitable", old))
+    line.join(old)
+    for _ in range(9):
+        line.refused(old)
+    line.join(new)
+    line.refused(new)
+    assert (line.tries(old), line.tries(new)) == (9, 1)
+    line.leave(old)
+    line.join(old)  # another call of it
+    assert (line.tries(old), line.tries(new)) == (0, 1)
+
+
+def test_a_sender_soon_looks_for_room_that_another_has_long_waited_for(run: Run) -> None:
+    async def main() -> None:
+        receiver, filler = (posix.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
+        posix.bind(receiver, "/tmp/full")
+        sender = posix.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with pytest.raises(BlockingIOError):
+            while True:
+                await posix.sendto(filler, b"x", "/tmp/full", socket.MSG_DONTWAIT)
+        file = current().process.table[sender].file
+        assert isinstance(file, NativeSocket)
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(posix.sendto, sender, b"x", "/tmp/full")
+                await anyio.sleep(2)  # a tenth of a second, outside
+            assert file.retries is not None
+            (old, new) = file.retries._sleepers.values()
+            assert old > new > 0
+            group.cancel_scope.cancel()
+        assert not file.retries._sleepers
 
     run(main)

@@ -158,7 +158,7 @@ class GoesOnForEver(Limit):
         if isinstance(event, SystemCall):
             self._left -= 1
             if not self._left:
-                frozen = asyncipc.TimeFrozen(f"{PASSES_SHOWN} calls, and it has not once slept")
+                frozen = asyncipc.TimeFrozen(f"{PASSES_SHOWN} calls, and it goes on")
                 simulation.judge(frozen)
 
 

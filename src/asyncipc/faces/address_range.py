@@ -31,7 +31,19 @@ T = TypeVar("T")
 CLOSED: Final = "mmap closed or invalid"
 
 
-class AddressRange:
+class InMemory:
+    """What a forked child has because it has the same memory, and another interpreter lacks."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise Unsupported(
+            "memory that is handed to another interpreter: a child inherits no map with "
+            "isolation='process'; let it open and map what has a name"
+        )
+
+
+class AddressRange(InMemory):
     """``len`` octets at an ``address``, as any process that has them mapped may use them."""
 
     __slots__ = ("_length", "_machine", "address")
@@ -40,12 +52,6 @@ class AddressRange:
         self._machine = machine
         self.address = mapping.address
         self._length = mapping.length
-
-    def __reduce__(self) -> NoReturn:
-        raise Unsupported(
-            "memory that is handed to another interpreter: a child inherits no map with "
-            "isolation='process'; let it map the file or the shared memory by its name"
-        )
 
     def here(self) -> Mapping | None:
         """What the current process has mapped here, if anything."""

@@ -276,6 +276,8 @@ class Kernel:
             self.in_flight.collect()
         reaper = self._reaper_of(process) if process.children else self.init
         for child in list(process.children.values()):
+            if child.pid not in process.children:
+                continue  # an elder one's death signal has ended it, and it was reaped at once
             self._adopt(reaper, child)
             if child.death_signal:
                 self.delivery.bereave(process, child)

@@ -50,6 +50,7 @@ O_ASYNC: Final = 0o20000
 O_DIRECT: Final = 0o40000
 O_NOATIME: Final = 0o1000000
 O_CLOEXEC: Final = 0o2000000
+F_SETSIG: Final = 10
 
 SEEK_MAX: Final = 4
 """SEEK_HOLE is the last of them."""

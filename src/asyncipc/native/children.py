@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.kernel.kernel import exit_status
@@ -162,8 +163,16 @@ class Children:
     def refresh_groups(self) -> None:
         """Each may have changed its own: before a question that is about a group."""
         for child in self._all:
-            child.process.group = os.getpgid(child.process.pid)
-            child.process.session = os.getsid(child.process.pid)
+            process = child.process
+            with suppress(ProcessLookupError):  # somebody else has asked for it
+                process.group, process.session = os.getpgid(process.pid), os.getsid(process.pid)
+
+    def kill_group(self, group: int, number: int) -> None:
+        self.refresh_groups()
+        for child in self._all:
+            if child.process.alive and child.process.group == group:
+                with suppress(PermissionError):
+                    kill(child.pidfd, number)
 
     # -- the end of a run
 

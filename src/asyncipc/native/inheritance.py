@@ -19,6 +19,7 @@ from asyncipc.kernel.console import Console
 from asyncipc.kernel.signals.disposition import Disposition
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.lineage import Tie
+from asyncipc.native.refusal import refuse
 from asyncipc.runtime.lent import interpreter_flags
 from asyncipc.runtime.process import name_of
 

@@ -14,12 +14,14 @@ import pickle
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from ctypes import addressof, c_int
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.processes.children import P_PGID, WCONTINUED, WSTOPPED
+from asyncipc.kernel.processes.process import PR_GET_PDEATHSIG, PR_SET_PDEATHSIG
 from asyncipc.kernel.signals.disposition import IGNORE, SIGCHLD, SignalInfo, bit, check_number
 from asyncipc.native.adopt import adopt
 from asyncipc.native.backend import NativeBackend
@@ -55,8 +57,6 @@ if TYPE_CHECKING:
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.simulation import Simulation
 
-PR_SET_PDEATHSIG: Final = 1
-PR_GET_PDEATHSIG: Final = 2
 POINTER_BITS: Final = 2**64 - 1
 
 
@@ -83,7 +83,7 @@ class IsolatedBackend(NativeBackend):
         if sys.platform != "linux":
             refuse("isolation='process'", "it stands on Linux")
         if not sys.executable:
-            refuse("isolation='process'", "this program embeds Python, and has no interpreter to start")
+            refuse("isolation='process'", "this program embeds Python: who would run a child?")
         super().__init__(simulation, root)
         self.inherited = inherited
         self.process: Process
@@ -92,44 +92,49 @@ class IsolatedBackend(NativeBackend):
         self._bell: Bell | None = None
         self._signals: Signals
         self._children: Children
-        self._former_sigchld: object = None
+        self._undo = ExitStack()
 
     # -- the run
 
     def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        super().services()
-        bell = self._bell = Bell()
-        self._signals = self._delivery.signals = Signals(bell, self._deliver)
-        outlet = self.simulation.console.outlet
-        if self.inherited is None:
-            self._ancestor = Ancestor(bell, outlet, self._failed, self._left)
-            self._tie = self._ancestor.tie
-            self._relayed = outlet is not write_to_stdout
-            if is_main_thread():
-                self._former_sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._signals.take(bit(SIGCHLD))
-        else:
+        with ExitStack() as undo:  # what has begun when the rest cannot
+            undo.callback(super().close)
+            super().services()
+            bell = Bell()
+            undo.callback(bell.close)
+            if self.inherited is None and is_main_thread():
+                former = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                undo.callback(signal.signal, signal.SIGCHLD, former)
+            self._signals = self._delivery.signals = Signals(bell, self._deliver)
+            undo.callback(self._signals.close)
+            self._children = Children(self.kernel, bell, self._failed, self._left, self._gone)
+            self._take_place(bell, undo)
+            self._undo = undo.pop_all()
+        self._bell = bell
+        return (bell.answer,)
+
+    def _take_place(self, bell: Bell, undo: ExitStack) -> None:
+        """The ancestor of a run, or one of its descendants."""
+        if self.inherited is not None:
             self._tie, self._relayed = self.inherited.tie, self.inherited.relayed
             self._signals.take(ALL)
-        self._children = Children(self.kernel, bell, self._failed, self._left, self._gone)
-        return (bell.answer,)
+            return
+        outlet = self.simulation.console.outlet
+        ancestor = Ancestor(bell, outlet, self._failed, self._left)
+        undo.callback(ancestor.bury_all)
+        undo.callback(self._children.bury)
+        undo.callback(ancestor.close)
+        undo.callback(self._children.kill)
+        undo.callback(ancestor.let_go)
+        self._ancestor, self._tie = ancestor, ancestor.tie
+        self._relayed = outlet is not write_to_stdout
+        self._signals.take(bit(SIGCHLD))
 
     def close(self) -> None:
         """A child's interpreter ends, and the operating system sees to the rest."""
-        bell, ancestor = self._bell, self._ancestor
-        if bell is None or ancestor is None:
-            return
-        self._bell = None
-        ancestor.let_go()
-        self._children.kill()
-        ancestor.close()
-        self._children.bury()
-        ancestor.bury_all()
-        self._signals.close()
-        if self._former_sigchld is not None:
-            signal.signal(signal.SIGCHLD, self._former_sigchld)  # type: ignore[arg-type]
-        bell.close()
-        super().close()
+        if self.inherited is None:
+            self._bell = None
+            self._undo.close()
 
     def is_inhabited(self) -> bool:
         """Only the ancestor waits for others to end."""
@@ -340,7 +345,21 @@ class IsolatedBackend(NativeBackend):
             return
         if pid == -1:
             refuse("kill(-1) with isolation='process'", "it would reach all that is this user's")
+        group = os.getpgrp()
+        if self._ancestor is not None and pid in {0, -group}:
+            self._kill_own_group(self._ancestor, sender, group, signal)
+            return
         os.kill(pid, signal)
+        self.look_for_signals()
+
+    def _kill_own_group(self, ancestor: Ancestor, sender: Body, group: int, signal: int) -> None:
+        """Of the run alone: who else is in it belongs to who has begun the run, as its
+        interpreter does.
+        """
+        check_number(signal)
+        self._children.kill_group(group, signal)
+        ancestor.kill_group(group, signal)
+        super().kill(sender, self.process.pid, signal)
         self.look_for_signals()
 
     def sigqueue(self, sender: Body, pid: int, signal: int, value: int) -> None:

@@ -22,16 +22,16 @@ import select
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NamedTuple, final
 
+from asyncipc.kernel.openfile import F_SETSIG
+from asyncipc.kernel.processes.process import PR_GET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER
 from asyncipc.native.bell import Bell
 from asyncipc.native.letter import Letter
 from asyncipc.native.libc import prctl
 
-F_SETSIG: Final = 10
 PR_SET_NAME: Final = 15
-PR_SET_CHILD_SUBREAPER: Final = 36
-PR_GET_CHILD_SUBREAPER: Final = 37
 PIECE: Final = 65536
 """So many bytes for the console are one message at most."""
 PATIENCE_MS: Final = 10_000
@@ -132,8 +132,13 @@ class Ancestor:
         self._left = left
         self._kin: list[Kin] = []
         self._own: dict[int, None] = {}
-        lifeline, self._hold = os.pipe()
         self._word, word = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            lifeline, self._hold = os.pipe()
+        except OSError:
+            self._word.close()
+            word.close()
+            raise
         self._word.setblocking(False)
         self.tie = Tie(lifeline, word.detach(), b"ipc" + os.urandom(6).hex().encode())
         self._reaped_orphans_before = _becomes_subreaper()
@@ -151,6 +156,14 @@ class Ancestor:
 
     def forgets(self, pid: int) -> None:
         self._own.pop(pid, None)
+
+    def kill_group(self, group: int, number: int) -> None:
+        """To others' children, as far as they were told of."""
+        self.listen()
+        for kin in self._kin:
+            with suppress(ProcessLookupError, PermissionError):
+                if kin.alive and os.getpgid(kin.pid) == group:
+                    kill(kin.pidfd, number)
 
     # -- the word
 

@@ -26,11 +26,12 @@ from ctypes import Array, c_char
 from typing import TYPE_CHECKING, Final, final
 from weakref import ref
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.memory.contents import PAGE, Loan, Mapped, pages_in
 from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
 from asyncipc.kernel.memory.mmap import MAP_PRIVATE, MAP_TYPE, MappedFile, demand_modelled
 from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel

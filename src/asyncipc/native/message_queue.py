@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from asyncipc.errors import Unsupported, fail

@@ -36,8 +36,8 @@ from asyncipc.kernel.sync.mutex import (
 )
 from asyncipc.native import libc
 from asyncipc.native.line import RetryLine
-from asyncipc.native.refusal import refuse
 from asyncipc.native.memory import octets_at
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.sync.futex import Word

@@ -36,6 +36,7 @@ from asyncipc.kernel.sockets.socket import (
     MSG_PEEK,
     MSG_TRUNC,
     MSG_WAITALL,
+    SIOCATMARK,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     SOCK_SEQPACKET,
@@ -66,7 +67,6 @@ UNIX_WHOLE_MAX: Final = 2240
 NEVER_WAITS: Final = MSG_OOB | MSG_ERRQUEUE
 """What these ask for is there or is not: EAGAIN is their answer, and no refusal."""
 MSG_FASTOPEN: Final = 0x20000000
-SIOCATMARK: Final = 0x8905
 BACKLOG_MAX: Final = 2**31 - 1
 PEEK_ALL: Final = MSG_PEEK | MSG_WAITALL
 OVER: Final = RDHUP | HUP | ERR
@@ -370,7 +370,7 @@ def new_socketpair(
 
 def _demand_linux() -> None:
     if sys.platform != "linux":
-        refuse("a socket", "their numbers here are Linux's")
+        refuse("sockets", "their numbers here are Linux's")
 
 
 def _status(kind: int) -> int:

@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 
     from asyncipc.native.socket import NativeSocket
 
-BUFFER_MAX: Final = 1024
-"""The most that ``socket.getsockopt`` has room for."""
-SO_PEERPIDFD: Final = 77
 TELLING_PIDS: Final = {
     opt.SO_PEERCRED: "SO_PEERCRED",
     opt.SO_PASSCRED: "SO_PASSCRED",
     opt.SO_PASSPIDFD: "SO_PASSPIDFD",
-    SO_PEERPIDFD: "SO_PEERPIDFD",
+    opt.SO_PEERPIDFD: "SO_PEERPIDFD",
 }
 NO_TIMEVAL: Final = bytes(16)
 LOW_WATER_DEFAULT: Final = struct.pack("i", 1)
@@ -40,7 +37,7 @@ def get(own: NativeSocket, level: int, option: int) -> bytes:
             demand_isolation(TELLING_PIDS[option])
         if option == opt.SO_ERROR and own.error:
             return own.take_error().to_bytes(4, "little")
-    return own.real.getsockopt(level, option, BUFFER_MAX)
+    return own.real.getsockopt(level, option, opt.OPTION_MAX)
 
 
 def put(own: NativeSocket, level: int, option: int, value: int | bytes) -> None:

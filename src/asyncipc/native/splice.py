@@ -11,7 +11,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, final
 
-from asyncipc.errors import Unsupported, fail
+from asyncipc.errors import fail
 from asyncipc.kernel.files.splice import SPLICE_F_NONBLOCK
 from asyncipc.kernel.openfile import O_NONBLOCK
 from asyncipc.kernel.readiness import IN, UNASKED
@@ -20,6 +20,7 @@ from asyncipc.kernel.sockets.socket import AF_UNIX, Socket
 from asyncipc.native import libc
 from asyncipc.native.descriptor import RealDescriptor, broken_pipe, take_back_sigpipe
 from asyncipc.native.pipe import NativePipe
+from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import OpenFile

@@ -17,9 +17,11 @@ from asyncipc.kernel.locks import lock as locks
 from asyncipc.kernel.memory import mapping, memfd, mmap
 from asyncipc.kernel.mqueue import calls as message_calls
 from asyncipc.kernel.mqueue import notification
-from asyncipc.kernel.processes import children
+from asyncipc.kernel.processes import children, process
 from asyncipc.kernel.signals import disposition as signals
 from asyncipc.kernel.signals.disposition import Disposition
+from asyncipc.kernel.sockets import options
+from asyncipc.kernel.sockets import socket as sockets
 from asyncipc.kernel.sync import mutex, semaphore
 from asyncipc.kernel.sysv import identifiers, segments, semaphore_sets, semaphores
 from asyncipc.kernel.sysv import message_calls as typed
@@ -210,7 +212,7 @@ F_GETFL: Final = 3
 F_SETFL: Final = 4
 F_SETOWN: Final = 8
 F_GETOWN: Final = 9
-F_SETSIG: Final = 10
+F_SETSIG: Final = openfile.F_SETSIG
 F_GETSIG: Final = 11
 F_GETLK: Final = records.F_GETLK
 F_SETLK: Final = records.F_SETLK
@@ -233,16 +235,16 @@ FD_CLOEXEC: Final = 1
 FIONREAD: Final = 0x541B
 FIONBIO: Final = 0x5421
 SIOCOUTQ: Final = 0x5411
-SIOCATMARK: Final = 0x8905
+SIOCATMARK: Final = sockets.SIOCATMARK
 RLIMIT_NOFILE: Final = 7
 SIG_DFL: Final = Disposition.DEFAULT
 SIG_IGN: Final = Disposition.IGNORE
 PIPE_BUF: Final = pipes.PIPE_BUF
 CLOSE_RANGE_CLOEXEC: Final = descriptors.CLOSE_RANGE_CLOEXEC
-PR_SET_PDEATHSIG: Final = 1
-PR_GET_PDEATHSIG: Final = 2
-PR_SET_CHILD_SUBREAPER: Final = 36
-PR_GET_CHILD_SUBREAPER: Final = 37
+PR_SET_PDEATHSIG: Final = process.PR_SET_PDEATHSIG
+PR_GET_PDEATHSIG: Final = process.PR_GET_PDEATHSIG
+PR_SET_CHILD_SUBREAPER: Final = process.PR_SET_CHILD_SUBREAPER
+PR_GET_CHILD_SUBREAPER: Final = process.PR_GET_CHILD_SUBREAPER
 P_ALL: Final = children.P_ALL
 P_PGID: Final = children.P_PGID
 P_PID: Final = children.P_PID
@@ -285,7 +287,7 @@ PIDFD_NONBLOCK: Final = pidfd.PIDFD_NONBLOCK
 P_PIDFD: Final = children.P_PIDFD
 SFD_CLOEXEC: Final = signalfd.SFD_CLOEXEC
 SFD_NONBLOCK: Final = signalfd.SFD_NONBLOCK
-SO_PEERPIDFD: Final = 77
+SO_PEERPIDFD: Final = options.SO_PEERPIDFD
 TFD_CLOEXEC: Final = timerfd.TFD_CLOEXEC
 TFD_NONBLOCK: Final = timerfd.TFD_NONBLOCK
 TFD_TIMER_ABSTIME: Final = timerfd.TFD_TIMER_ABSTIME

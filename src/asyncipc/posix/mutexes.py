@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from typing import final
 
+from asyncipc.faces.address_range import InMemory
 from asyncipc.faces.condition import wait_and_lock
 from asyncipc.faces.mutex import own_task
 from asyncipc.faces.words import Mapped, word_in
@@ -42,7 +43,7 @@ __all__ = [
 
 
 @final
-class Mutex:
+class Mutex(InMemory):
     """What ``pthread_mutex_init`` returns.  Forked children may use it, too."""
 
     __slots__ = ("kernel",)
@@ -55,7 +56,7 @@ class Mutex:
 
 
 @final
-class Condition:
+class Condition(InMemory):
     """What ``pthread_cond_init`` returns.  Forked children may use it, too."""
 
     __slots__ = ("kernel",)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import operator
-from typing import Final
 
 from asyncipc.errors import fail
 from asyncipc.faces.socket_calls import socket_of
-from asyncipc.kernel.sockets.options import SOL_SOCKET
+from asyncipc.kernel.sockets.options import OPTION_MAX, SOL_SOCKET
 from asyncipc.posix.arguments import file_of
 from asyncipc.posix.constants import SO_PEERPIDFD
 from asyncipc.posix.pidfds import open_peer
@@ -18,9 +17,6 @@ __all__ = [
     "getsockopt",
     "setsockopt",
 ]
-
-BUFFER_MAX: Final = 1024
-"""The most that ``socket.getsockopt`` has room for."""
 
 
 def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes:
@@ -33,7 +29,7 @@ def getsockopt(fd: int, level: int, option: int, buflen: int = 0) -> int | bytes
     SO_REUSEPORT, SO_TYPE and others.  Errors: EBADF, ENOTSOCK, ENOPROTOOPT
     (unknown), EOPNOTSUPP (of another protocol), EINVAL (``buflen`` below 0 or beyond 1024).
     """
-    if not 0 <= operator.index(buflen) <= BUFFER_MAX:
+    if not 0 <= operator.index(buflen) <= OPTION_MAX:
         fail(errno.EINVAL, "getsockopt buflen out of range")
 
     def ask(fd: int, level: int, option: int) -> int | bytes:

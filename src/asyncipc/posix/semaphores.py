@@ -7,6 +7,7 @@ import operator
 from typing import final
 
 from asyncipc.errors import fail
+from asyncipc.faces.address_range import InMemory
 from asyncipc.faces.paths import to_kernel_path
 from asyncipc.faces.words import Mapped, word_in
 from asyncipc.kernel.sync.semaphore import SEM_SIZE
@@ -32,7 +33,7 @@ __all__ = [
 
 
 @final
-class Semaphore:
+class Semaphore(InMemory):
     """What ``sem_open`` and ``sem_init`` return: a sem_t.  Forked children may use it, too."""
 
     __slots__ = ("_semaphore",)

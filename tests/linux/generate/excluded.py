@@ -20,6 +20,7 @@ class Excluded:
 
     ``asleep``: what somebody did who slept at that time.  ``rival``: what
     somebody else did who slept on the socket that the joined one reads.
+    ``earlier``: what moved something before.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Excluded:
     outcomes: str = ".*"
     asleep: str = ""
     rival: str = ""
+    earlier: str = ""
 
 
 READS: Final = r"\b(read|readv|readlen|recv|recvn|recvfrom|recvmsg|recvfds) "
@@ -43,7 +45,14 @@ EXCLUDED: Final = (
         "an urgent byte for an end that reads no more leaves no trace there but the reset",
         ("tcp", "parked-tcp"),
         "poll ",
-        r"\S*ERR\|HUP\S* -> \S*PRI\S*ERR\|HUP\S*",
+        r"\S*HUP\S* -> \S*PRI\S*HUP\S*",
+    ),
+    Excluded(
+        "how far a page was filled that a splice moved from before others: taken from its octets",
+        ("pipes", "fifos"),
+        r"\b(write|writev) ",
+        r"EAGAIN -> \d+|\d+ -> EAGAIN",
+        earlier=r"\bsplice ",
     ),
     Excluded(
         "who waits for a group that its last child has left gets ECHILD; on Linux it sleeps on",
@@ -118,9 +127,14 @@ def reason(
             and re.fullmatch(known.outcomes, f"{simulated} -> {real}", re.DOTALL)
             and _some(known.asleep, asleep.values())
             and _some(known.rival, rivals)
+            and _some(known.earlier, (other for other, outcome in program if _moved(outcome)))
         ):
             return known.name
     return None
+
+
+def _moved(outcome: Written) -> bool:
+    return isinstance(outcome, int) and outcome > 0
 
 
 def _some(wanted: str, lines: Iterable[str]) -> bool:

@@ -306,6 +306,8 @@ def _into_socket(
     The octets are out of the pipe while they are sent: telling the peer may run
     others' verbs, which must not find them there.
     """
+    if target.flags & O_APPEND:
+        fail(errno.EINVAL)
     refusal = _wait_for_data(source, nonblock)
     if refusal is not None:
         return refusal

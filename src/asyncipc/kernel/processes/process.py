@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from asyncipc.kernel.timers import Timer
 
 
+PR_SET_PDEATHSIG: Final = 1
+PR_GET_PDEATHSIG: Final = 2
+PR_SET_CHILD_SUBREAPER: Final = 36
+PR_GET_CHILD_SUBREAPER: Final = 37
 STALE_MIN: Final = 16
 """So few children whose news is old are not worth a sweep."""
 

@@ -39,6 +39,7 @@ SO_DOMAIN: Final = 39
 SO_PEEK_OFF: Final = 42
 SO_MEMINFO: Final = 55
 SO_PASSPIDFD: Final = 76
+SO_PEERPIDFD: Final = 77
 SO_PASSRIGHTS: Final = 83
 
 SWITCHES: Final = frozenset({
@@ -50,6 +51,8 @@ PASSING: Final = frozenset({SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD, SO_PASSRIGHTS
 """Those that say which control messages a UNIX socket takes."""
 ON_AT_FIRST: Final = frozenset({SO_PASSRIGHTS})
 
+OPTION_MAX: Final = 1024
+"""The most that ``socket.getsockopt`` has room for."""
 SNDBUF_DEFAULT: Final = 212992
 RCVBUF_DEFAULT: Final = 212992
 """net.core.wmem_default, rmem_default."""

@@ -65,6 +65,7 @@ MSG_EOR: Final = 0x80
 MSG_MORE: Final = 0x8000
 MSG_ERRQUEUE: Final = 0x2000
 
+SIOCATMARK: Final = 0x8905
 SOMAXCONN: Final = 4096
 """net.core.somaxconn: the longest backlog."""
 
