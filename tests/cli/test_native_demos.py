@@ -45,11 +45,13 @@ UNORDERED: Final = {
 """Whose lines have no order on the real kernel, and why."""
 BY_TIME: Final = {"torn_read"}
 """What the reader finds depends on when it looks, to the millisecond."""
-ALONE_IN_TASKS: Final = {
+ALONE_IN_TASKS: Final[dict[str, str]] = {
     "lock_order": "F_SETLKW is tried again by time, so nobody sees the circle",
     "stale_path": "a server that is an interpreter does not listen after half a second",
     TAKES_A_MINUTE: "TIME_WAIT takes a minute",
 }
+if os.getuid():
+    ALONE_IN_TASKS["passing"] = "who is not root has no other user to become"
 
 
 def has_queue() -> bool:

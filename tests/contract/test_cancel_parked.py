@@ -196,7 +196,7 @@ async def no_writer_is_half_open() -> None:
 
 async def sleeping_waitpid() -> Case:
     async def child() -> None:
-        await anyio.sleep(60)
+        await anyio.sleep(20)
 
     pid = posix.fork(child)
 
@@ -257,7 +257,7 @@ async def sleeping_socket_send() -> Case:
 
 async def sleeping_wait_for_a_child() -> Case:
     async def child() -> None:
-        await anyio.sleep(60)
+        await anyio.sleep(20)
 
     process = asyncipc.ChildProcess(posix.fork(child), None, None)
 
@@ -661,4 +661,4 @@ def test_what_a_killed_process_was_not_served_with_goes_to_the_next(
         served = 8 if backend == "trio" and machine == "simulated" else 7
         assert await posix.waitpid(second) == (second, served << 8)
 
-    run(main, quantum=2)  # both before the first has its turn
+    run(main, quantum=32)  # killed before it has its turn

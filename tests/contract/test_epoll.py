@@ -138,7 +138,7 @@ def test_a_killed_sleeper_leaves_the_event_to_the_next(run: Run) -> None:
             statuses[1] = await posix.waitpid(first)
         assert statuses == [(last, SIGKILL), (first, 0)]
 
-    run(main)
+    run(main, quantum=32)  # killed before it has its turn
 
 
 def test_an_epoll_is_shared_over_fork_with_its_entries(run: Run) -> None:

@@ -60,7 +60,7 @@ async def _until_dry(drain: Call) -> None:
 
 
 async def waiting() -> Made:
-    pid = posix.fork(posix.nanosleep, 100)
+    pid = posix.fork(posix.nanosleep, 20)
 
     async def end() -> None:
         posix.kill(pid, SIGKILL)
@@ -399,7 +399,7 @@ def test_an_alarm_rings_once_on_the_machines_clock(run: Run) -> None:
         with pytest.raises(InterruptedError):
             await posix.nanosleep(100)
         assert log == [SIGALRM]
-        await posix.nanosleep(100)
+        await posix.nanosleep(10)
 
     run(main)
 

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+import asyncipc
 from asyncipc import Unsupported, posix
 from asyncipc.kernel.sysv.identifiers import IPC_RMID
 from asyncipc.native import libc
@@ -332,3 +333,14 @@ def test_a_shared_map_of_tasks_is_one_piece_of_memory(run: Run) -> None:
         assert not current().sleepers
 
     run(main)
+
+
+def test_no_other_interpreter_gets_anonymous_memory_or_what_stands_on_it() -> None:
+    async def main() -> None:
+        memory = posix.mmap(-1, 4096)
+        lock = posix.pthread_mutex_init(memory)
+        for argument in (memory, lock, posix.sem_init(memory, 64, 1)):
+            with pytest.raises(Unsupported, match="memory that is handed to another"):
+                posix.fork(anyio.sleep, argument)
+
+    asyncipc.run(main, machine=asyncipc.Native(isolation="process"))

@@ -231,3 +231,16 @@ def test_without_a_root_paths_are_the_operating_systems(
     asyncipc.run(main, machine="native", backend=backend)
     assert (tmp_path / "f").is_file()
     assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize("call", [posix.unlink, posix.stat, posix.listdir, posix.rmdir])
+def test_an_error_does_not_tell_where_the_root_is(run: Run, call: Callable[[str], object]) -> None:
+    async def main() -> None:
+        with pytest.raises(FileNotFoundError) as caught:
+            call("/tmp/nothing")
+        assert str(caught.value) == "[Errno 2] No such file or directory"
+        with pytest.raises(FileNotFoundError) as caught:
+            await posix.open("/tmp/nothing", os.O_RDONLY)
+        assert str(caught.value) == "[Errno 2] No such file or directory"
+
+    run(main)
