@@ -17,8 +17,8 @@ import pytest
 from asyncipc.kernel.processes.process import State
 from asyncipc.native import libc
 from asyncipc.native.backend import NativeBackend
-from asyncipc.native.semaphore_sets import NativeSemaphoreSets
-from asyncipc.native.system_v_messages import NativeSystemVMessages
+from asyncipc.native.sysv.messages import NativeSystemVMessages
+from asyncipc.native.sysv.semaphore_sets import NativeSemaphoreSets
 from asyncipc.runtime.process import Body, current
 
 NAME: Final = f"/asyncipc-{os.getpid()}"

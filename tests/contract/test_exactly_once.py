@@ -25,7 +25,7 @@ from asyncipc.kernel.buffers import ByteQueue
 from asyncipc.kernel.signals.disposition import SIGKILL
 from asyncipc.kernel.sockets.socket import AF_INET, AF_UNIX
 from asyncipc.native.descriptor import RealDescriptor
-from asyncipc.native.socket import NativeSocket
+from asyncipc.native.sockets.socket import NativeSocket
 
 Run = Callable[..., Any]
 Kind = Literal["pipe", "fifo", "socketpair", "unix", "tcp"]

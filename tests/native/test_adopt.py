@@ -17,9 +17,9 @@ from asyncipc.kernel.sockets.ancillary import MSG_CTRUNC
 from asyncipc.kernel.sockets.options import SO_RCVTIMEO, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_INET6, SOCK_DGRAM
 from asyncipc.native.adopt import adopt
-from asyncipc.native.pipe import NativePipe
-from asyncipc.native.regular import NativeRegular
-from asyncipc.native.socket import NativeSocket
+from asyncipc.native.files.pipe import NativePipe
+from asyncipc.native.files.regular import NativeRegular
+from asyncipc.native.sockets.socket import NativeSocket
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

@@ -33,8 +33,8 @@ sys.platform = "darwin"
 IMPORTS = """
 import asyncipc.native
 
-names = [each.name for each in pkgutil.iter_modules(asyncipc.native.__path__, "asyncipc.native.")]
-assert "asyncipc.native.isolated" in names
+names = [each.name for each in pkgutil.walk_packages(asyncipc.native.__path__, "asyncipc.native.")]
+assert "asyncipc.native.processes.backend" in names
 for name in names:
     __import__(name)
 """

@@ -15,7 +15,7 @@ from asyncipc import posix
 from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from asyncipc.native.descriptor import NativeFile, RealDescriptor
 from asyncipc.native.line import VAIN_MAX, DescriptorLine, RetryLine
-from asyncipc.native.socket import NativeSocket
+from asyncipc.native.sockets.socket import NativeSocket
 from asyncipc.runtime.process import current
 
 if TYPE_CHECKING:

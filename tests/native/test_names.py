@@ -13,7 +13,7 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.native.names import NativeNames, confined, interpreters_umask
+from asyncipc.native.files.names import NativeNames, confined, interpreters_umask
 from asyncipc.runtime.process import current
 
 Run = Callable[..., Any]

@@ -30,8 +30,8 @@ async def error_of(call: Awaitable[object]) -> int | None:
 
 
 def test_the_layouts_are_those_of_this_system() -> None:
-    from asyncipc.native.semaphore_sets import _SetStatus
-    from asyncipc.native.system_v_messages import _QueueStatus
+    from asyncipc.native.sysv.messages import _QueueStatus
+    from asyncipc.native.sysv.semaphore_sets import _SetStatus
 
     assert ctypes.sizeof(libc.Permissions) == 48
     assert ctypes.sizeof(_QueueStatus) == 120

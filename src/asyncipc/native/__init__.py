@@ -14,8 +14,8 @@ Laws:
 * What tasks of one interpreter cannot have is refused by name.
 
 Read in this order: ``line`` (who waits), ``descriptor`` (what all native files
-do alike), ``pipe``, then the others; ``backend`` (who makes them),
-``machine`` (the choice).  Real processes: ``isolated`` (the backend),
-``inheritance`` and ``child`` (birth), ``children`` (ends), ``lineage`` (nobody
-is left), ``signals``; ``letter`` and ``bell`` are what these are made of.
+do alike), ``files/pipe`` (the pattern), then the rooms, which are the kernel's:
+``files/``, ``sockets/``, ``memory/``, ``sync/``, ``sysv/``, ``anonymous/``;
+``processes/`` (children that are the operating system's); ``adopt`` (what class a
+number is of), ``backend`` (who makes what), ``machine`` (the choice).
 """

@@ -45,8 +45,8 @@ def _maker(number: int) -> Maker:
 
 
 def _socket(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native import socket_options
-    from asyncipc.native.socket import adopted
+    from asyncipc.native.sockets import options as socket_options
+    from asyncipc.native.sockets.socket import adopted
 
     real = socket.socket(fileno=number)
     try:
@@ -59,37 +59,37 @@ def _socket(kernel: Home, number: int, flags: int) -> OpenFile:
 
 
 def _pipe(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.pipe import NativePipe
+    from asyncipc.native.files.pipe import NativePipe
 
     return NativePipe(kernel, number, flags)
 
 
 def _node(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.regular import file_at
+    from asyncipc.native.files.regular import file_at
 
     return file_at(kernel, number, flags)
 
 
 def _anonymous(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.anonymous import NativeAnonymous
+    from asyncipc.native.anonymous.file import NativeAnonymous
 
     return NativeAnonymous(kernel, number, flags)
 
 
 def _epoll(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.epoll import NativeEpoll
+    from asyncipc.native.anonymous.epoll import NativeEpoll
 
     return NativeEpoll(kernel, number, flags)
 
 
 def _pidfd(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.pidfd import NativePidFile
+    from asyncipc.native.anonymous.pidfd import NativePidFile
 
     return NativePidFile(kernel, number, flags)
 
 
 def _timer(kernel: Home, number: int, flags: int) -> OpenFile:
-    from asyncipc.native.timerfd import NativeTimer
+    from asyncipc.native.anonymous.timerfd import NativeTimer
 
     return NativeTimer(kernel, number, flags)
 

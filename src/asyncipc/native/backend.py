@@ -8,7 +8,7 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from asyncipc.native.pipe import NativePipe, new_pipe
+from asyncipc.native.files.pipe import NativePipe, new_pipe
 from asyncipc.native.poll import NativePoll, NativeSelect
 from asyncipc.native.refusal import demand_isolation, refuse
 from asyncipc.runtime.life import Life
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sockets.socket import Socket
     from asyncipc.kernel.sync.futex import Futexes
     from asyncipc.kernel.waitqueue import WouldBlock
-    from asyncipc.native.names import NativeNames
+    from asyncipc.native.files.names import NativeNames
     from asyncipc.runtime.backend import (
         Locking,
         Opening,
@@ -71,7 +71,7 @@ class NativeBackend(Life):
 
     def first_process(self, name: str, console: Console) -> Process:
         """It has the interpreter's umask, and is whose that is."""
-        from asyncipc.native.names import interpreters_umask
+        from asyncipc.native.files.names import interpreters_umask
 
         process = super().first_process(name, console)
         process.umask = interpreters_umask()
@@ -95,12 +95,12 @@ class NativeBackend(Life):
 
     @cached_property
     def names(self) -> NativeNames:
-        from asyncipc.native.names import NativeNames
+        from asyncipc.native.files.names import NativeNames
 
         return NativeNames(self.kernel, self.root)
 
     def open(self, body: Body, path: bytes, flags: int, mode: int = 0) -> Opening:
-        from asyncipc.native.opening import NativeOpening
+        from asyncipc.native.files.opening import NativeOpening
 
         return NativeOpening(self.kernel, self.names, body.process, path, flags, mode)
 
@@ -112,52 +112,52 @@ class NativeBackend(Life):
         offset_out: int | None,
         flags: int,
     ) -> Callable[[int], int | WouldBlock]:
-        from asyncipc.native.splice import NativeSplice
+        from asyncipc.native.files.splice import NativeSplice
 
         return NativeSplice(source, target, offset_in, offset_out, flags)
 
     def tee(
         self, source: OpenFile, target: OpenFile, flags: int
     ) -> Callable[[int], int | WouldBlock]:
-        from asyncipc.native.splice import NativeTee
+        from asyncipc.native.files.splice import NativeTee
 
         return NativeTee(source, target, flags)
 
     def sendfile(
         self, target: OpenFile, source: OpenFile, in_fd: int, offset: int | None, count: int
     ) -> Sending:
-        from asyncipc.native.splice import NativeSendfile
+        from asyncipc.native.files.splice import NativeSendfile
 
         return NativeSendfile(target, source, in_fd, offset, count)
 
     def flock(self, body: Body, entry: Descriptor, operation: int) -> Locking[None]:
-        from asyncipc.native.locks import flock
+        from asyncipc.native.files.locks import flock
 
         return flock(self.kernel, entry, operation)
 
     def record_lock(
         self, body: Body, entry: Descriptor, command: int, lock: FileLock
     ) -> Locking[FileLock]:
-        from asyncipc.native.locks import record_lock
+        from asyncipc.native.files.locks import record_lock
 
         return record_lock(self.kernel, body.process, entry, command, lock)
 
     # -- sockets
 
     def socket(self, family: int, kind: int, protocol: int) -> Socket:
-        from asyncipc.native.socket import new_socket
+        from asyncipc.native.sockets.socket import new_socket
 
         return new_socket(self.kernel, family, kind, protocol)
 
     def socketpair(self, family: int, kind: int, protocol: int) -> tuple[Socket, Socket]:
-        from asyncipc.native.socket import new_socketpair
+        from asyncipc.native.sockets.socket import new_socketpair
 
         return new_socketpair(self.kernel, family, kind, protocol)
 
     # -- memory
 
     def memfd_create(self, body: Body, name: bytes, flags: int) -> OpenFile:
-        from asyncipc.native.memfd import memfd_create
+        from asyncipc.native.memory.memfd import memfd_create
 
         return memfd_create(self.kernel, name, flags)
 
@@ -170,7 +170,7 @@ class NativeBackend(Life):
         protection: int,
         offset: int,
     ) -> Mapping:
-        from asyncipc.native.memory import new_mapping
+        from asyncipc.native.memory.maps import new_mapping
 
         return new_mapping(self.kernel, body.process, file, length, flags, protection, offset)
 
@@ -179,7 +179,7 @@ class NativeBackend(Life):
 
     @cached_property
     def segments(self) -> Segments:
-        from asyncipc.native.segments import NativeSegments
+        from asyncipc.native.sysv.segments import NativeSegments
 
         return NativeSegments(self.kernel)
 
@@ -196,7 +196,7 @@ class NativeBackend(Life):
     def sync(self) -> Sync:
         """The C library's between real processes, the model's between tasks."""
         if self.isolated:
-            from asyncipc.native.sync import RealSync
+            from asyncipc.native.sync.makers import RealSync
 
             return RealSync()
         from asyncipc.kernel.sync.makers import SyncMakers
@@ -206,18 +206,18 @@ class NativeBackend(Life):
     def sem_open(
         self, body: Body, name: bytes, flags: int, mode: int, value: int
     ) -> SharedSemaphore:
-        from asyncipc.native.semaphore import sem_open
+        from asyncipc.native.sync.semaphore import sem_open
 
         return sem_open(body.process, name, flags, mode, value)
 
     def sem_unlink(self, body: Body, name: bytes) -> None:
-        from asyncipc.native.semaphore import sem_unlink
+        from asyncipc.native.sync.semaphore import sem_unlink
 
         sem_unlink(name)
 
     @cached_property
     def semaphore_sets(self) -> SemaphoreSets:
-        from asyncipc.native.semaphore_sets import NativeSemaphoreSets
+        from asyncipc.native.sysv.semaphore_sets import NativeSemaphoreSets
 
         return NativeSemaphoreSets()
 
@@ -242,7 +242,7 @@ class NativeBackend(Life):
 
     @cached_property
     def system_v_messages(self) -> SystemVMessages:
-        from asyncipc.native.system_v_messages import NativeSystemVMessages
+        from asyncipc.native.sysv.messages import NativeSystemVMessages
 
         return NativeSystemVMessages()
 
@@ -255,17 +255,17 @@ class NativeBackend(Life):
         return NativeSelect(process.table, sets)
 
     def epoll_create1(self, flags: int) -> OpenFile:
-        from asyncipc.native.epoll import new_epoll
+        from asyncipc.native.anonymous.epoll import new_epoll
 
         return new_epoll(self.kernel, flags)
 
     def eventfd(self, initial: int, flags: int) -> OpenFile:
-        from asyncipc.native.eventfd import new_eventfd
+        from asyncipc.native.anonymous.eventfd import new_eventfd
 
         return new_eventfd(self.kernel, initial, flags)
 
     def timerfd_create(self, clock: int, flags: int) -> OpenFile:
-        from asyncipc.native.timerfd import new_timer
+        from asyncipc.native.anonymous.timerfd import new_timer
 
         return new_timer(self.kernel, clock, flags)
 
@@ -278,7 +278,7 @@ class NativeBackend(Life):
 
     def pidfd_open(self, pid: int, flags: int) -> OpenFile:
         demand_isolation("pidfd_open(2)")
-        from asyncipc.native.pidfd import open_pid
+        from asyncipc.native.anonymous.pidfd import open_pid
 
         return open_pid(self.kernel, pid, flags)
 

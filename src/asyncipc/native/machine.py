@@ -13,7 +13,7 @@ from asyncipc.runtime.clock import TrioClock
 from asyncipc.runtime.parking import STRICT, Parking
 
 if TYPE_CHECKING:
-    from asyncipc.native.inheritance import Inheritance
+    from asyncipc.native.processes.inheritance import Inheritance
     from asyncipc.runtime.simulation import Simulation
 
 
@@ -52,7 +52,7 @@ class Native:
     def backend(self, simulation: Simulation) -> NativeBackend:
         if self.isolation == "task":
             return NativeBackend(simulation, self.root)
-        from asyncipc.native.isolated import IsolatedBackend
+        from asyncipc.native.processes.backend import IsolatedBackend
 
         return IsolatedBackend(simulation, self.root, self.inherited)
 

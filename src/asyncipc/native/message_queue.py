@@ -30,7 +30,7 @@ from asyncipc.kernel.openfile import (
 )
 from asyncipc.native import libc
 from asyncipc.native.descriptor import NativeFile
-from asyncipc.native.names import umask_of
+from asyncipc.native.files.names import umask_of
 from asyncipc.native.refusal import demand_isolation, refuse
 
 if TYPE_CHECKING:

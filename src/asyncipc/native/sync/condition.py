@@ -20,7 +20,7 @@ from asyncipc.errors import fail
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.sync.condition import CONDITION_SIZE
 from asyncipc.native.line import RetryLine
-from asyncipc.native.memory import octets_at
+from asyncipc.native.memory.maps import octets_at
 
 if TYPE_CHECKING:
     from asyncipc.kernel.sync.futex import Word

@@ -18,7 +18,7 @@ from asyncipc.kernel.openfile import Home, OpenFile
 from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.waitqueue import Waiter, WouldBlock
 from asyncipc.native import libc
-from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.anonymous.file import NativeAnonymous
 from asyncipc.native.descriptor import RealDescriptor
 from asyncipc.native.line import DescriptorLine
 from asyncipc.native.refusal import refuse

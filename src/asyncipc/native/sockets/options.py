@@ -18,7 +18,7 @@ from asyncipc.native.refusal import demand_isolation
 if TYPE_CHECKING:
     from socket import socket
 
-    from asyncipc.native.socket import NativeSocket
+    from asyncipc.native.sockets.socket import NativeSocket
 
 TELLING_PIDS: Final = {
     opt.SO_PEERCRED: "SO_PEERCRED",

@@ -20,9 +20,9 @@ from asyncipc.kernel.readiness import READABLE
 from asyncipc.kernel.sync.named import shown
 from asyncipc.kernel.sync.semaphore import SEM_SIZE, SEM_VALUE_MAX
 from asyncipc.native import libc
+from asyncipc.native.files.names import umask_of
 from asyncipc.native.line import RetryLine
-from asyncipc.native.memory import octets_at
-from asyncipc.native.names import umask_of
+from asyncipc.native.memory.maps import octets_at
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.processes.process import Process, State
 from asyncipc.kernel.signals.disposition import CLD_EXITED, CLD_STOPPED
-from asyncipc.native.lineage import await_end, kill
+from asyncipc.native.processes.lineage import await_end, kill
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
     from asyncipc.kernel.signals.state import Thread
-    from asyncipc.native.bell import Bell
-    from asyncipc.native.letter import Letter
+    from asyncipc.native.processes.bell import Bell
+    from asyncipc.native.processes.letter import Letter
 
 CLD_DUMPED: Final = 3
 CORE_DUMPED: Final = 0x80

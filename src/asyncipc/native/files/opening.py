@@ -39,10 +39,10 @@ from asyncipc.kernel.openfile import (
 from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
 from asyncipc.native import libc
 from asyncipc.native.descriptor import RealDescriptor
+from asyncipc.native.files.names import NativeNames, naming_no_path, umask_of
+from asyncipc.native.files.regular import file_at
 from asyncipc.native.line import RetryLine
-from asyncipc.native.names import NativeNames, naming_no_path, umask_of
 from asyncipc.native.refusal import refuse
-from asyncipc.native.regular import file_at
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process

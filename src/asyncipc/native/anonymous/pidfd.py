@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from asyncipc.errors import fail
 from asyncipc.kernel.openfile import Home
 from asyncipc.kernel.processes.process import Process, State
-from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.anonymous.file import NativeAnonymous
 from asyncipc.native.refusal import refuse
 from asyncipc.runtime.process import current
 

@@ -11,11 +11,11 @@ from typing import Final
 
 import trio
 
-from asyncipc.native.inheritance import Inheritance, read_program
-from asyncipc.native.isolated import IsolatedBackend
-from asyncipc.native.letter import Letter
 from asyncipc.native.machine import Native
-from asyncipc.native.signals import act
+from asyncipc.native.processes.backend import IsolatedBackend
+from asyncipc.native.processes.inheritance import Inheritance, read_program
+from asyncipc.native.processes.letter import Letter
+from asyncipc.native.processes.signals import act
 from asyncipc.runtime.process import Body, print_failure
 from asyncipc.runtime.simulation import Simulation, write_to_stdout
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from asyncipc.kernel.memory.memfd import MFD_CLOEXEC, MFD_HUGETLB, O_LARGEFILE
 from asyncipc.kernel.openfile import O_RDWR
+from asyncipc.native.files.regular import NativeRegular
 from asyncipc.native.refusal import refuse
-from asyncipc.native.regular import NativeRegular
 
 if TYPE_CHECKING:
     from asyncipc.kernel.openfile import Home

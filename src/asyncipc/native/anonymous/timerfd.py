@@ -7,7 +7,7 @@ from typing import final
 
 from asyncipc.kernel.openfile import Home
 from asyncipc.native import libc
-from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.anonymous.file import NativeAnonymous
 from asyncipc.runtime.clock import SECOND
 
 

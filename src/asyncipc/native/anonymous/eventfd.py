@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from asyncipc.kernel.openfile import Home
-from asyncipc.native.anonymous import NativeAnonymous
+from asyncipc.native.anonymous.file import NativeAnonymous
 from asyncipc.native.refusal import refuse
 
 

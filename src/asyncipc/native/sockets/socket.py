@@ -45,14 +45,15 @@ from asyncipc.kernel.sockets.socket import (
     Socket,
 )
 from asyncipc.kernel.waitqueue import WouldBlock
-from asyncipc.native import libc, socket_options
-from asyncipc.native.addresses import sockaddr, told, unix_name
-from asyncipc.native.ancillary import NativeOutgoing, Sent, unpack
-from asyncipc.native.connecting import NativeConnecting
+from asyncipc.native import libc
 from asyncipc.native.descriptor import READ_MAX, RealDescriptor
+from asyncipc.native.files.names import umask_of
 from asyncipc.native.line import RetryLine
-from asyncipc.native.names import umask_of
 from asyncipc.native.refusal import refuse
+from asyncipc.native.sockets import options as socket_options
+from asyncipc.native.sockets.addresses import sockaddr, told, unix_name
+from asyncipc.native.sockets.ancillary import NativeOutgoing, Sent, unpack
+from asyncipc.native.sockets.connecting import NativeConnecting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

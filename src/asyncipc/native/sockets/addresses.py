@@ -24,7 +24,7 @@ from asyncipc.runtime.process import CURRENT
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
-    from asyncipc.native.names import NativeNames
+    from asyncipc.native.files.names import NativeNames
 
 AF_UNSPEC: Final = 0
 RELATIVE: Final = b"/./"

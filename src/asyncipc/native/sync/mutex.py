@@ -36,7 +36,7 @@ from asyncipc.kernel.sync.mutex import (
 )
 from asyncipc.native import libc
 from asyncipc.native.line import RetryLine
-from asyncipc.native.memory import octets_at
+from asyncipc.native.memory.maps import octets_at
 from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Final, final
 
 from asyncipc.kernel.openfile import Home
 from asyncipc.native.descriptor import NativeFile
-from asyncipc.native.pipe import NativePipe
+from asyncipc.native.files.pipe import NativePipe
 
 MAX_RW_COUNT: Final = 0x7FFFF000
 """The most that one call of Linux moves."""

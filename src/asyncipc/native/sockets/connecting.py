@@ -15,13 +15,13 @@ from asyncipc.kernel.readiness import WRITABLE
 from asyncipc.kernel.sockets.socket import AF_UNIX
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.native import libc
-from asyncipc.native.addresses import sockaddr
 from asyncipc.native.line import RetryLine
+from asyncipc.native.sockets.addresses import sockaddr
 
 if TYPE_CHECKING:
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sockets.address import Address
-    from asyncipc.native.socket import NativeSocket
+    from asyncipc.native.sockets.socket import NativeSocket
 
 UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EALREADY})
 

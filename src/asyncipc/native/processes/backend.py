@@ -25,9 +25,11 @@ from asyncipc.kernel.processes.process import PR_GET_PDEATHSIG, PR_SET_PDEATHSIG
 from asyncipc.kernel.signals.disposition import IGNORE, SIGCHLD, SignalInfo, bit, check_number
 from asyncipc.native.adopt import adopt
 from asyncipc.native.backend import NativeBackend
-from asyncipc.native.bell import Bell
-from asyncipc.native.children import Children
-from asyncipc.native.inheritance import (
+from asyncipc.native.files.names import interpreters_umask
+from asyncipc.native.libc import prctl, sigqueue
+from asyncipc.native.processes.bell import Bell
+from asyncipc.native.processes.children import Children
+from asyncipc.native.processes.inheritance import (
     CONSOLE,
     Inheritance,
     Table,
@@ -36,18 +38,16 @@ from asyncipc.native.inheritance import (
     pickled,
     start_interpreter,
 )
-from asyncipc.native.letter import Letter
-from asyncipc.native.libc import prctl, sigqueue
-from asyncipc.native.lineage import Ancestor
-from asyncipc.native.names import interpreters_umask
-from asyncipc.native.refusal import refuse
-from asyncipc.native.signals import (
+from asyncipc.native.processes.letter import Letter
+from asyncipc.native.processes.lineage import Ancestor
+from asyncipc.native.processes.signals import (
     ALL,
     RealDelivery,
     Signals,
     is_about_child,
     is_main_thread,
 )
+from asyncipc.native.refusal import refuse
 from asyncipc.runtime.process import Body, Program, name_of
 from asyncipc.runtime.simulation import write_to_stdout
 

@@ -33,8 +33,8 @@ from asyncipc.kernel.signals.disposition import (
     bits,
     numbers,
 )
-from asyncipc.native.bell import Bell
 from asyncipc.native.libc import signalfd
+from asyncipc.native.processes.bell import Bell
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel

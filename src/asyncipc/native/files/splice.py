@@ -19,7 +19,7 @@ from asyncipc.kernel.sockets.options import SO_ERROR, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import AF_UNIX, Socket
 from asyncipc.native import libc
 from asyncipc.native.descriptor import RealDescriptor, broken_pipe, take_back_sigpipe
-from asyncipc.native.pipe import NativePipe
+from asyncipc.native.files.pipe import NativePipe
 from asyncipc.native.refusal import refuse
 
 if TYPE_CHECKING:

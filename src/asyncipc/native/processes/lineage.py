@@ -27,9 +27,9 @@ from typing import Final, NamedTuple, final
 
 from asyncipc.kernel.openfile import F_SETSIG
 from asyncipc.kernel.processes.process import PR_GET_CHILD_SUBREAPER, PR_SET_CHILD_SUBREAPER
-from asyncipc.native.bell import Bell
-from asyncipc.native.letter import Letter
 from asyncipc.native.libc import prctl
+from asyncipc.native.processes.bell import Bell
+from asyncipc.native.processes.letter import Letter
 
 PR_SET_NAME: Final = 15
 PIECE: Final = 65536

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from asyncipc.native.condition import MappedCondition
-from asyncipc.native.mutex import MappedMutex
-from asyncipc.native.semaphore import MappedSemaphore
+from asyncipc.native.sync.condition import MappedCondition
+from asyncipc.native.sync.mutex import MappedMutex
+from asyncipc.native.sync.semaphore import MappedSemaphore
 
 if TYPE_CHECKING:
     from asyncipc.kernel.sync.futex import Word

@@ -14,11 +14,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+import asyncipc
 from asyncipc.errors import Unsupported
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.signals.disposition import Disposition
 from asyncipc.native.descriptor import RealDescriptor
-from asyncipc.native.lineage import Tie
+from asyncipc.native.processes.lineage import Tie
 from asyncipc.native.refusal import refuse
 from asyncipc.runtime.lent import interpreter_flags
 from asyncipc.runtime.process import name_of
@@ -169,7 +170,8 @@ def _import_main(kind: str, where: str) -> None:
 # -- the interpreter
 
 CODE: Final = (
-    "import sys; sys.path.insert(0, {!r}); from asyncipc.native.child import main; main({})"
+    "import sys; sys.path.insert(0, {!r}); "
+    "from asyncipc.native.processes.child import main; main({})"
 )
 
 
@@ -177,7 +179,7 @@ def start_interpreter(letter: int, numbers: list[int]) -> int:
     """Its pid.  It has these descriptors under these numbers, and blocks all signals, so
     that none is lost before it can take it.
     """
-    house = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    house = os.path.dirname(os.path.dirname(os.path.abspath(asyncipc.__file__)))
     arguments = [sys.executable, *interpreter_flags(), "-c", CODE.format(house, letter)]
     return os.posix_spawn(
         sys.executable,
