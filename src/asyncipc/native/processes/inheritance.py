@@ -12,9 +12,9 @@ import pickle
 import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-import asyncipc
 from asyncipc.errors import Unsupported
 from asyncipc.kernel.console import Console
 from asyncipc.kernel.signals.disposition import Disposition
@@ -179,7 +179,7 @@ def start_interpreter(letter: int, numbers: list[int]) -> int:
     """Its pid.  It has these descriptors under these numbers, and blocks all signals, so
     that none is lost before it can take it.
     """
-    house = os.path.dirname(os.path.dirname(os.path.abspath(asyncipc.__file__)))
+    house = str(Path(__file__).parents[3])
     arguments = [sys.executable, *interpreter_flags(), "-c", CODE.format(house, letter)]
     return os.posix_spawn(
         sys.executable,
