@@ -55,6 +55,12 @@ EXCLUDED: Final = (
         earlier=r"\bsplice ",
     ),
     Excluded(
+        "splice and sendfile copy; on Linux they pass pages on, which a later write changes",
+        ("files",),
+        r"\b(read|readlen|readv|pread|preadv|recv|mmread) ",
+        earlier=r"\b(splice|sendfile) ",
+    ),
+    Excluded(
         "who waits for a group that its last child has left gets ECHILD; on Linux it sleeps on",
         ("parked-waits",),
         "join",
