@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from asyncipc.errors import Unsupported, fail
@@ -81,8 +82,10 @@ def preadv(fd: int, buffers: Sequence[Room], offset: int, flags: int = 0) -> int
         _check_flags(flags)
         size = sum(map(len, rooms))
         if not size or len(rooms) > IOV_MAX:
-            file.read_at(0, offset)
+            with suppress(IsADirectoryError):  # nobody asks a directory for nothing
+                file.read_at(0, offset)
             _empty(file, rooms, O_RDONLY)
+            return b""
         return file.read_at(size, offset)
 
     return _scatter(call("preadv2", verb, fd, rooms, _offset(offset), flags_of(flags)), rooms)
