@@ -18,8 +18,9 @@ import pytest
 
 HEAD: Final = """# What each machine offers
 
-Made from the results of the contract tests, which run on both machines
-(`{command}`). A number counts tests; each runs on trio and on asyncio where that applies.
+Made from the results of the contract tests, which run on both machines:
+`{command}`.
+A number counts tests; each runs on trio and on asyncio where that applies.
 
 | what is tested | simulated | native | for the simulated machine alone, and why |
 |---|--:|--:|---|

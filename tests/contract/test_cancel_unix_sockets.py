@@ -325,7 +325,8 @@ def test_a_woken_connector_that_is_killed_leaves_the_room_to_the_next(
             await posix.accept(server)  # the connection of the dead
         await posix.accept(server)
         await anyio.sleep(1)
-        await accepts_nobody(server)
+        if machine == "simulated":  # natively the dead may have been in time
+            await accepts_nobody(server)
         for pid in pids:
             posix.kill(pid, SIGKILL)
             assert await posix.waitpid(pid) == (pid, SIGKILL)
