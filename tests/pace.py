@@ -88,6 +88,14 @@ def have_passed(start: float, seconds: float) -> bool:
     return -CLOCK_TICK < passed - seconds < LATE_MAX
 
 
+async def until_asleep(pid: int) -> None:
+    """Return when a process sleeps in a call: after a second, or when a busy machine let it."""
+    bodies = current().simulation.bodies
+    await anyio.sleep(1)
+    while not any(body.process.pid == pid and body.is_asleep() for body in bodies):
+        await anyio.sleep(1)
+
+
 class _FastSelector(selectors.BaseSelector):
     """It sleeps for a fraction of what it is told."""
 

@@ -19,7 +19,7 @@ from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP
 from asyncipc.kernel.sockets.options import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
 from asyncipc.kernel.sockets.socket import MSG_WAITALL
 from tests.contract.test_cancel_parked import fill
-from tests.pace import have_passed
+from tests.pace import have_passed, until_asleep
 
 Run = Callable[..., Any]
 Call = Callable[[], Awaitable[object]]
@@ -163,7 +163,7 @@ def interrupted(run: Run, make: Callable[[], Awaitable[Made]], flags: int) -> li
 
     async def main() -> None:
         pid = posix.fork(child)
-        await anyio.sleep(1)
+        await until_asleep(pid)
         posix.kill(pid, SIGUSR1)
         assert await posix.waitpid(pid) == (pid, 0)
 

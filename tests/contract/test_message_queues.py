@@ -19,6 +19,7 @@ from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.signals.disposition import SI_MESGQ, SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from asyncipc.runtime.process import current
 from tests.contract.queues import NAME, has_passed, nothing_stays, sleepers
+from tests.pace import until_asleep
 
 __all__ = ["nothing_stays"]
 pytestmark = pytest.mark.usefixtures("nothing_stays")
@@ -319,7 +320,7 @@ def test_a_handler_ends_it_with_eintr_unless_it_restarts(
     async def main() -> None:
         fd = await wait.prepare()
         pid = posix.fork(child)
-        await anyio.sleep(1)
+        await until_asleep(pid)
         posix.kill(pid, SIGTERM)
         await anyio.sleep(1)
         assert nobody_waits() is not restart

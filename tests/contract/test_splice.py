@@ -17,7 +17,7 @@ from asyncipc import Fault, Unsupported, posix
 from asyncipc.kernel.signals.disposition import SIGKILL, SIGPIPE
 from asyncipc.kernel.sockets.socket import AF_UNIX, SOCK_STREAM
 from asyncipc.runtime.process import current
-from tests.pace import have_passed
+from tests.pace import have_passed, until_asleep
 
 Run = Callable[..., Any]
 NEW = os.O_CREAT | os.O_RDWR
@@ -188,7 +188,7 @@ def test_a_handled_signal_ends_a_sleep_that_has_moved_nothing(
 
     async def main() -> None:
         pid = posix.fork(child)
-        await anyio.sleep(1)
+        await until_asleep(pid)
         posix.kill(pid, SIGUSR1)
         assert await posix.waitpid(pid) == (pid, 0)
 
