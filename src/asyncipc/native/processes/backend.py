@@ -9,8 +9,10 @@ was begun in is the ancestor of all (``lineage``).
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import pickle
+import pkgutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +20,7 @@ from contextlib import ExitStack
 from ctypes import addressof, c_int
 from typing import TYPE_CHECKING, Final, final
 
+import asyncipc.native as asyncipc_native
 from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import DescriptorTable
 from asyncipc.kernel.processes.children import P_PGID, WCONTINUED, WSTOPPED
@@ -302,6 +305,7 @@ class IsolatedBackend(NativeBackend):
         if uid < 0:
             fail(errno.EINVAL)
         self._demand_child("setuid(2)")
+        _import_what_is_left()
         os.setuid(uid)
         _ask_what_it_is(body.process)
 
@@ -309,6 +313,7 @@ class IsolatedBackend(NativeBackend):
         if gid < 0:
             fail(errno.EINVAL)
         self._demand_child("setgid(2)")
+        _import_what_is_left()
         os.setgid(gid)
         _ask_what_it_is(body.process)
 
@@ -368,3 +373,9 @@ class IsolatedBackend(NativeBackend):
             return
         sigqueue(pid, signal, value & POINTER_BITS)
         self.look_for_signals()
+
+
+def _import_what_is_left() -> None:
+    """Rooms are imported when they are first entered; another user may not read the house."""
+    for module in pkgutil.walk_packages(asyncipc_native.__path__, f"{asyncipc_native.__name__}."):
+        importlib.import_module(module.name)
