@@ -83,7 +83,7 @@ def semaphore_sets() -> set[str]:
 
 @pytest.fixture
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No descriptor, child, temporary file, shared memory or queue."""
+    """No descriptor, child, temporary file or shared memory."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     descriptors, names, young = (
@@ -96,7 +96,6 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     assert set(os.listdir("/proc/self/fd")) == descriptors
     assert children.read_text() == young
     assert os.listdir(tmp_path) == []
-    assert not has_queue()
     assert left_within(names) == set()
 
 
@@ -111,6 +110,7 @@ def show(nothing_left: None, capfd: pytest.CaptureFixture[str]) -> Show:
         assert catalog.load(name).run(stage) == 0
         output, errors = capfd.readouterr()
         assert errors == ""
+        assert name != "priorities" or not has_queue()  # a name that others may use meanwhile
         made = re.findall(r"semget\(.*\) = (\d+)", output)
         assert stage.machine == "simulated" or not semaphore_sets() & set(made)
         return output
