@@ -20,6 +20,8 @@ from contextlib import ExitStack
 from ctypes import addressof, c_int
 from typing import TYPE_CHECKING, Final, final
 
+import anyio
+
 import asyncipc.native as asyncipc_native
 from asyncipc.errors import fail
 from asyncipc.kernel.descriptors import DescriptorTable
@@ -376,6 +378,11 @@ class IsolatedBackend(NativeBackend):
 
 
 def _import_what_is_left() -> None:
-    """Rooms are imported when they are first entered; another user may not read the house."""
+    """Rooms, as anyio's names and its half for this loop, are imported when they are first
+    entered: another user may not read the house.
+    """
     for module in pkgutil.walk_packages(asyncipc_native.__path__, f"{asyncipc_native.__name__}."):
         importlib.import_module(module.name)
+    for name in dir(anyio):
+        getattr(anyio, name)
+    anyio.get_cancelled_exc_class()
