@@ -46,8 +46,8 @@ THIRD_PARTY = {
 }
 PURE = {"kernel", "network"}
 PURE_STDLIB = {
-    "__future__", "collections", "dataclasses", "enum", "errno", "functools", "heapq",
-    "ipaddress", "typing",
+    "__future__", "bisect", "collections", "dataclasses", "enum", "errno", "functools", "heapq",
+    "ipaddress", "itertools", "math", "typing",
 }  # fmt: skip
 
 FUNCTION_LINES = 40

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from asyncipc.errors import fail
 from asyncipc.kernel.ip.address import (
     PRIVILEGED_PORTS,
-    is_broadcast,
     is_ipv6,
     is_multicast,
     is_wildcard,
@@ -45,7 +44,7 @@ def bind(socket: TcpSocket, process: Process, address: Address) -> None:
     host, number = own_form(socket.family, address)
     check_bindable(socket.family, host, v6only=socket.v6only)
     inet = socket.kernel.inet
-    if not (inet.is_local(host) or is_multicast(host) or is_broadcast(host)):
+    if not (inet.is_local(host) or is_multicast(host) or inet.is_broadcast(host)):
         fail(errno.EADDRNOTAVAIL)
     if number in PRIVILEGED_PORTS and process.uid:
         fail(errno.EACCES)
@@ -134,7 +133,10 @@ def _begin(socket: TcpSocket, process: Process, address: Address) -> None:
     socket.local, socket.remote = InetAddress(host, number), remote
     socket.phase, socket.state = Phase.CONNECTING, State.SYN_SENT
     socket.error, socket.fin_seen, socket.dissolved = 0, False, False
-    socket.transport = DirectTransport(socket)
+    if inet.is_here(remote.host):
+        socket.transport = DirectTransport(socket)
+    else:
+        socket.transport = inet.outside.transport(socket)
     socket.transport.connect()
 
 

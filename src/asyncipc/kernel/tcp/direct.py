@@ -91,7 +91,7 @@ class DirectTransport:
         if listening is None:
             socket.peer_reset()
             return
-        accepted = admit(listening, socket)
+        accepted = admit(listening, socket.remote, socket.local)
         if accepted is None:
             self._connect_later()
             return

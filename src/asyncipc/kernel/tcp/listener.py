@@ -18,6 +18,7 @@ from asyncipc.kernel.tcp.options import TCP_DEFER_ACCEPT
 from asyncipc.kernel.tcp.states import Phase, State
 
 if TYPE_CHECKING:
+    from asyncipc.kernel.sockets.address import InetAddress
     from asyncipc.kernel.tcp.socket import TcpSocket
     from asyncipc.kernel.timers import Timer, Timers
 
@@ -60,17 +61,17 @@ def listener_for(client: TcpSocket) -> TcpSocket | None:
     return found if isinstance(found, type(client)) else None
 
 
-def admit(listening: TcpSocket, client: TcpSocket) -> TcpSocket | None:
-    """A SYN has come: this end of the connection, or None if the backlog is full.
+def admit(listening: TcpSocket, local: InetAddress, remote: InetAddress) -> TcpSocket | None:
+    """A SYN has come from ``remote``: the end at ``local`` of the connection, or None if
+    the backlog is full.
 
     Options are inherited, status flags are not.
     """
     assert listening.listener is not None
-    assert client.remote is not None
     if listening.listener.backlog.is_full:
         return None
     made = type(listening)(listening.kernel, listening.family)
-    made.local, made.remote = client.remote, client.local
+    made.local, made.remote = local, remote
     made.state, made.phase = State.SYN_RECV, Phase.CONNECTED
     made.uid, made.shut = listening.uid, listening.shut  # shutdown(2) before listen(2)
     made.locks = listening.locks & ADDRESS_LOCK

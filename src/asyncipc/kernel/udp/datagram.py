@@ -6,7 +6,7 @@ A datagram is a plain tuple, because one is made per send.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
@@ -50,6 +50,13 @@ def memory_extra(destination: InetName) -> int:
     return 0 if type(destination) is InetAddress else IPV6_EXTRA
 
 
+class Receiver(Protocol):
+    """Who takes a sender's datagrams: a socket of the host, or the network."""
+
+    def deliver(self, datagram: Datagram, sender: UdpSocket | None) -> None:
+        """It is there, or on its way."""
+
+
 class Way(NamedTuple):
     """Where a datagram went, for the next one: it holds until the port table changes."""
 
@@ -57,7 +64,7 @@ class Way(NamedTuple):
     address: Address
     source: InetName
     destination: InetName
-    receiver: UdpSocket
+    receiver: Receiver
     extra: int
     most: int
 
@@ -88,7 +95,7 @@ class Gathering:
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         return data, self.source, self.destination, memory
 
-    def way(self, version: int, address: Address, receiver: UdpSocket) -> Way:
+    def way(self, version: int, address: Address, receiver: Receiver) -> Way:
         extra, most = memory_extra(self.destination), longest(self.destination)
         return Way(version, address, self.source, self.destination, receiver, extra, most)
 

@@ -31,8 +31,9 @@ from asyncipc.kernel.sockets.socket import AF_INET
 from asyncipc.kernel.udp.error_queue import refused
 
 if TYPE_CHECKING:
+    from asyncipc.kernel.ip.inet import Inet
     from asyncipc.kernel.ip.route import InetName
-    from asyncipc.kernel.udp.datagram import Datagram
+    from asyncipc.kernel.udp.datagram import Datagram, Receiver
     from asyncipc.kernel.udp.socket import UdpSocket
 
 UNFIT: Final = -1
@@ -47,9 +48,10 @@ class UdpPorts:
     ``members``: how many sockets of the host have joined each group.
     """
 
-    __slots__ = ("_bound", "_last", "members", "version")
+    __slots__ = ("_bound", "_inet", "_last", "members", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, inet: Inet) -> None:
+        self._inet = inet
         self._bound: dict[int, list[UdpSocket]] = {}  # by port, in the order of binding
         self._last = EPHEMERAL_PORTS[-1]
         self.members: dict[str, int] = {}
@@ -106,12 +108,16 @@ class UdpPorts:
 
     # -- delivery
 
-    def output(self, sender: UdpSocket, datagram: Datagram) -> UdpSocket | None:
+    def output(self, sender: UdpSocket, datagram: Datagram) -> Receiver | None:
         """Bring a datagram to its receivers; the one, if it had one by its address."""
         host = datagram[2].host
         if is_broadcast(host) or is_multicast(host):
             self._to_many(sender, datagram)
             return None
+        if not self._inet.is_here(host):
+            outside = self._inet.outside
+            outside.deliver(datagram, sender)
+            return outside
         receiver = self.lookup(datagram[2], datagram[1])
         if receiver is None:
             sender.sent()

@@ -224,9 +224,12 @@ class UdpSocket(Socket):
 
     # -- receiving
 
-    def deliver(self, datagram: Datagram, sender: UdpSocket) -> None:
-        """A datagram has come: it is kept, or dropped for want of room (see Inbox)."""
-        if sender._write_queue is not None:
+    def deliver(self, datagram: Datagram, sender: UdpSocket | None) -> None:
+        """A datagram has come: it is kept, or dropped for want of room (see Inbox).
+
+        ``sender``: None if it comes from another host.
+        """
+        if sender is not None and sender._write_queue is not None:
             sender.sent()
         inbox = self.inbox
         held = inbox.held + datagram[3]
@@ -237,7 +240,7 @@ class UdpSocket(Socket):
         if inbox.datagrams is NO_DATAGRAMS:
             inbox.datagrams = deque()
         inbox.datagrams.append(datagram)
-        if self.kernel.wire is not None:
+        if sender is not None and self.kernel.wire is not None:
             self.kernel.wire(sender, self, len(datagram[0]))
         if self._read_queue is not None:
             self._read_queue.notify()

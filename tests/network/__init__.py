@@ -1,0 +1,1 @@
+"""The network without an event loop: links, rules, TCP, one heap of events."""
