@@ -36,7 +36,7 @@ ROOM_OF_MODULE = {"posix": "faces", "run": "door", "__init__": "door"}
 """What stands beside the rooms, because its place is its public name."""
 
 THIRD_PARTY = {
-    "runtime": {"anyio", "outcome", "trio"},
+    "runtime": {"anyio", "cattrs", "outcome", "trio"},
     "native": {"anyio", "trio"},
     "faces": {"anyio", "trio"},
     "trace": {"structlog"},

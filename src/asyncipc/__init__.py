@@ -4,7 +4,8 @@ The map of the house, from the ground up; imports go only downward:
 
 * ``errors``, ``events``: the words.
 * ``kernel/``: what an IPC object *is*.  Pure state machines, no await, no clock.
-* ``runtime/``: who *waits*.  Processes as tasks, parking, time, the seed.
+* ``network/``: what a *wire* is.  Links, faults, TCP between hosts; pure, too.
+* ``runtime/``: who *waits*.  Processes as tasks, hosts, parking, time, the seed.
 * ``native/``: the real kernel's objects behind the same verbs.
 * ``faces/``: how programs speak.  ``posix``, channels, trio streams.
 * ``trace/``: who watches.  Logs, records, pictures.
@@ -17,14 +18,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from asyncipc import events
-from asyncipc.errors import Deadlock, TimeFrozen, Unsupported
+from asyncipc.errors import Deadlock, Escape, NotDeterministic, TimeFrozen, Unsupported
 from asyncipc.run import run
 from asyncipc.runtime.fault_plan import Fault
+from asyncipc.runtime.host import Host
 from asyncipc.runtime.report import BlockedReport, BlockedTask
 from asyncipc.runtime.simulation import Simulation, current_simulation
 
 if TYPE_CHECKING:
     from asyncipc import posix, statistics
+    from asyncipc.determinism import check_determinism
     from asyncipc.faces.attached_memory import AttachedMemory
     from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel, create_pipe
     from asyncipc.faces.condition import Condition
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     )
     from asyncipc.faces.trio_stream import trio_stream
     from asyncipc.native.machine import Native
+    from asyncipc.runtime.gateway import Door
     from asyncipc.runtime.leaks import Leak, Leaks
 
 __all__ = [
@@ -70,8 +74,11 @@ __all__ = [
     "ConnectedUDPChannel",
     "ConnectedUNIXDatagramChannel",
     "Deadlock",
+    "Door",
+    "Escape",
     "Fault",
     "FileChannel",
+    "Host",
     "Leak",
     "Leaks",
     "ListenerChannel",
@@ -79,6 +86,7 @@ __all__ = [
     "MessageQueueChannel",
     "Mutex",
     "Native",
+    "NotDeterministic",
     "PipeReceiveChannel",
     "PipeSendChannel",
     "Semaphore",
@@ -90,6 +98,7 @@ __all__ = [
     "UDPChannel",
     "UNIXDatagramChannel",
     "Unsupported",
+    "check_determinism",
     "connect_tcp",
     "connect_unix",
     "create_connected_udp_socket",
@@ -118,6 +127,7 @@ __all__ = [
 ]
 
 ROOMS: Final = {
+    "determinism": ("check_determinism",),
     "faces.channels": (
         "PipeReceiveChannel",
         "PipeSendChannel",
@@ -176,6 +186,7 @@ ROOMS: Final = {
         "open_file",
     ),
     "native.machine": ("Native",),
+    "runtime.gateway": ("Door",),
     "runtime.leaks": ("Leak", "Leaks"),
 }
 """What is imported when it is first asked for: nobody pays for what he does not use."""

@@ -14,7 +14,16 @@ import errno
 import os
 from typing import Final, NoReturn, final
 
-__all__ = ["BrokenPipeSignal", "Deadlock", "TimeFrozen", "Unsupported", "errno_name", "fail"]
+__all__ = [
+    "BrokenPipeSignal",
+    "Deadlock",
+    "Escape",
+    "NotDeterministic",
+    "TimeFrozen",
+    "Unsupported",
+    "errno_name",
+    "fail",
+]
 
 
 def fail(number: int, hint: str | None = None) -> NoReturn:
@@ -82,3 +91,41 @@ class TimeFrozen(Exception):
 @final
 class Unsupported(NotImplementedError):
     """A feature of the real system that is not modelled, refused by its name."""
+
+
+@final
+class Escape(RuntimeError):
+    """A call that would leave a simulation on virtual time, stopped before it did.
+
+    ``call`` is its name, such as ``"time.sleep"``.
+    """
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"{call}() from inside a simulation on virtual time reaches the real machine "
+            "(if that is meant: run(..., escapes='allow'))"
+        )
+        self.call = call
+
+
+@final
+class NotDeterministic(AssertionError):
+    """Two runs of a program with one seed were not the same (``check_determinism``).
+
+    The first event that differs: its ``index`` from 0, its time ``t_ns``, and
+    of the first run and of the other what happened (``events``, as strace has
+    it, or how the run ended) and the program's lines there (``stacks``,
+    innermost first).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        index: int,
+        t_ns: int,
+        events: tuple[str, str],
+        stacks: tuple[tuple[str, ...], tuple[str, ...]],
+    ) -> None:
+        super().__init__(message)
+        self.index, self.t_ns = index, t_ns
+        self.events, self.stacks = events, stacks

@@ -1,7 +1,8 @@
 """The words of the watchers: frozen events, and what an observer is.
 
 Three taps emit them, and nothing else does: one in the system call, one on
-the way from an endpoint to its peer, one in the life of a process.  An event
+the way from an endpoint to its peer (on one host, or as packets between two),
+one in the life of a process.  An event
 holds plain values only, so that two runs can be compared byte for byte.
 
 Rank 0: imports nothing of the project; everybody may import it.
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Event", "Failure", "Observer", "ProcessLife", "SystemCall", "Wire"]
+__all__ = ["Event", "Failure", "Observer", "ProcessLife", "SystemCall", "Transit", "Wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,26 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
+class Transit:
+    """A packet between hosts has changed its state.
+
+    ``host`` and ``source`` send it to the host ``target``; ``what`` is one line as tcpdump(8)
+    would show it, ``size`` its bytes on the wire.  ``fate``: ``sent``, ``arrived``,
+    ``copied``, ``held``, ``released``, ``damaged``, or ``dropped: `` and the cause.
+    """
+
+    seq: int
+    t_ns: int
+    host: str
+    pid: int
+    source: str
+    target: str
+    what: str
+    size: int
+    fate: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessLife:
     """A process was born, ran another program, stopped, went on, or ended.
 
@@ -80,6 +101,6 @@ class ProcessLife:
     detail: str
 
 
-Event: TypeAlias = SystemCall | Wire | ProcessLife
+Event: TypeAlias = SystemCall | Wire | Transit | ProcessLife
 Observer: TypeAlias = Callable[[Event], None]
 """Any callable on an event.  One that raises is unplugged, and told to `sys.unraisablehook`."""

@@ -11,6 +11,8 @@ from asyncipc.errors import Deadlock, TimeFrozen, Unsupported
 from asyncipc.events import Observer
 from asyncipc.runtime.clock import TrioClock, VirtualTime
 from asyncipc.runtime.fault_plan import Fault
+from asyncipc.runtime.fence import Escapes, Fence
+from asyncipc.runtime.simulated import SIMULATED
 from asyncipc.runtime.simulation import STEP_LIMIT, Simulation, write_to_stdout
 from asyncipc.runtime.watchdog import Watchdog
 
@@ -35,13 +37,18 @@ def run(
     step_limit: int | None = STEP_LIMIT,
     wall_limit_s: float | None = WALL_LIMIT_S,
     console: Callable[[bytes], None] = write_to_stdout,
+    time: Literal["virtual", "real"] = "virtual",
+    escapes: Escapes = "refuse",
 ) -> T:
     """Run ``main(*args)`` as the first process of a machine.
 
-    ``machine``: "simulated", on virtual time; or "native", on the real kernel
-    and its clock.  A :class:`asyncipc.Native` says more: whether children are
-    tasks or processes of the operating system, and below which directory their
-    paths lie.
+    ``machine``: "simulated"; or "native", on the real kernel and its clock.  A
+    :class:`asyncipc.Native` says more: whether children are tasks or processes
+    of the operating system, and below which directory their paths lie.
+
+    ``time``: of the simulated machine.  "virtual" moves when nobody can run;
+    "real" is the clock of the event loop, as a gateway to real sockets needs it
+    (``sim.publish``, ``sim.reach``).
 
     ``main`` is pid 2, init is pid 1.  Returns what ``main`` returns when every
     process has ended, and raises what it raises.  A child's uncaught exception
@@ -55,36 +62,41 @@ def run(
     and ``wall_limit_s`` the real seconds of one step, in which virtual time
     does not move; None lifts a limit.
 
-    Errors: :class:`asyncipc.Deadlock` when nobody can ever run again,
-    :class:`asyncipc.TimeFrozen` when a limit is met.  On the native machine
-    neither can be known: a program that waits for ever does.
+    ``escapes``: what happens to a program on virtual time that makes a real
+    socket, process or thread, or sleeps for real: "refuse" raises
+    :class:`asyncipc.Escape` at that call, "warn" warns of it, "allow" lets it
+    pass.  ``anyio.to_thread`` and its kin hold virtual time, and are refused with
+    a seed only.  On real time nothing is.
 
-    Not modelled: on the native machine, ``seed`` and the two limits, which
-    belong to virtual time (Unsupported).
+    Errors: :class:`asyncipc.Deadlock` when nobody can ever run again,
+    :class:`asyncipc.TimeFrozen` when a limit is met.  On real time neither
+    can be known: a program that waits for ever does.  There ``seed`` still fixes every
+    die, but when something real happens, and so the order of events, is nobody's to fix.
+
+    Not modelled: on real time the two limits, and on the native machine ``seed``
+    too (Unsupported).
     """
     if backend not in {"trio", "asyncio"}:
         raise ValueError(f"backend is 'trio' or 'asyncio', not {backend!r}")
-    if machine == "simulated":
-        simulation = Simulation(
-            seed=seed, quantum=quantum, observers=observers, faults=faults, console=console
-        )
-        time = VirtualTime(step_limit)
-        with Watchdog(time, wall_limit_s):
-            return (_on_trio if backend == "trio" else _on_asyncio)(simulation, time, main, args)
-    _refuse_limits(step_limit, wall_limit_s)
+    if time not in {"virtual", "real"}:
+        raise ValueError(f"time is 'virtual' or 'real', not {time!r}")
+    fence = Fence(escapes, seed)
+    is_virtual = machine == "simulated" and time == "virtual"
+    if not is_virtual:
+        _refuse_limits(step_limit, wall_limit_s)
     simulation = Simulation(
         seed=seed,
         quantum=quantum,
         observers=observers,
         faults=faults,
         console=console,
-        machine=_native(machine),
+        machine=SIMULATED if machine == "simulated" else _native(machine),
     )
-    if backend == "trio":
-        return trio.run(simulation.run, main, args)
-    import asyncio
-
-    return asyncio.run(simulation.run(main, args))
+    if not is_virtual:
+        return _on_real_time(simulation, backend, main, args)
+    moves = VirtualTime(step_limit)
+    with Watchdog(moves, wall_limit_s), fence:
+        return (_on_trio if backend == "trio" else _on_asyncio)(simulation, moves, main, args)
 
 
 def _native(machine: Literal["native"] | Native) -> Native:
@@ -98,12 +110,25 @@ def _native(machine: Literal["native"] | Native) -> Native:
 
 
 def _refuse_limits(step_limit: int | None, wall_limit_s: float | None) -> None:
-    """The real kernel keeps its own time."""
-    guards = "it guards virtual time, and the native machine has real time"
+    """What is real keeps its own time."""
+    guards = "it guards virtual time, and this run has real time"
     if step_limit not in {None, STEP_LIMIT}:
         raise Unsupported(f"step_limit: {guards}")
     if wall_limit_s not in {None, WALL_LIMIT_S}:
         raise Unsupported(f"wall_limit_s: {guards}")
+
+
+def _on_real_time(
+    simulation: Simulation,
+    backend: str,
+    main: Callable[..., Awaitable[T]],
+    args: tuple[object, ...],
+) -> T:
+    if backend == "trio":
+        return trio.run(simulation.run, main, args)
+    import asyncio
+
+    return asyncio.run(simulation.run(main, args))
 
 
 def _on_trio(

@@ -86,7 +86,9 @@ class FileStatistics:
 
 @dataclass(frozen=True, slots=True)
 class SocketStatistics(FileStatistics):
-    """An open socket, or with ``inode`` 0 what a connection left behind (TIME-WAIT).
+    """An open socket, or with ``inode`` 0 a connection that no descriptor stands for: one
+    that another host has asked for (SYN-RECV), that was closed and is not over
+    (FIN-WAIT-1 …), or what one has left behind (TIME-WAIT).
 
     ``netid``: u_str, u_dgr, u_seq, tcp, udp.  ``state``: LISTEN, ESTAB, ... as
     ss has it.  Of a listener the queues are connections that wait and those
@@ -176,8 +178,9 @@ class MachineStatistics:
 
     ``files``: the open files, each once, however many descriptors stand for it;
     behind those of the tables come those that no table has (connections in a
-    backlog, and what connections left behind).  ``shared_names``: what POSIX
-    objects bear a name, as (the call that makes such a one, the name).
+    backlog and those that are not there yet, and what connections left behind).
+    ``shared_names``: what POSIX objects bear a name, as (the call that makes such
+    a one, the name).
     """
 
     t_ns: int

@@ -28,7 +28,7 @@ KEY: Final = 0x61 << 24 | os.getpid()
 
 def sleepers(prefix: str) -> int:
     """How many stand in line in a call of that name: who is stopped, or dead, does not."""
-    bodies = [process.body for process in current().simulation.kernel.processes.values()]
+    bodies = [process.body for process in current().simulation.localhost.kernel.processes.values()]
     return sum(
         sleeper.asleep[0].startswith(prefix)
         for body in bodies

@@ -205,7 +205,7 @@ def test_a_killed_sleeper_leaves_its_descriptors_at_once(run: Run, make: Maker) 
     async def main() -> None:
         pid = posix.fork(child)
         await anyio.sleep(0.5)
-        process = current().simulation.kernel.processes[pid]
+        process = current().simulation.localhost.kernel.processes[pid]
         files = [entry.file for entry in process.table if entry.fd > 2]
         posix.kill(pid, SIGKILL)
         assert [file.holders for file in files] == [0] * len(files)

@@ -7,7 +7,6 @@ prints the digests of one busy run on both event loops; the tests compare such d
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import subprocess
 import sys
@@ -19,9 +18,10 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
-from asyncipc.events import Event
+from asyncipc.events import Event, Observer
 from asyncipc.kernel.readiness import IN, OUT
 from asyncipc.kernel.signals.disposition import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from asyncipc.trace.digest import Digest
 
 PROCESSES = 12
 FRESH_INTERPRETERS = 10
@@ -89,18 +89,21 @@ async def busy() -> None:
         raise LookupError
 
 
+def watch(backend: str, seed: int, observer: Observer) -> None:
+    with pytest.raises(LookupError):
+        asyncipc.run(busy, backend=backend, seed=seed, observers=[observer])  # type: ignore[arg-type]
+
+
 def events_of(backend: str, seed: int) -> list[Event]:
     events: list[Event] = []
-    try:
-        asyncipc.run(busy, backend=backend, seed=seed, observers=[events.append])  # type: ignore[arg-type]
-    except LookupError:
-        return events
-    raise AssertionError("it was to end by an exception")
+    watch(backend, seed, events.append)
+    return events
 
 
 def digest_of(backend: str, seed: int) -> str:
-    text = "\n".join(map(repr, events_of(backend, seed)))
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = Digest()
+    watch(backend, seed, digest)
+    return digest.hexdigest()
 
 
 def digests_elsewhere(seed: int, hash_seed: int) -> list[str]:

@@ -205,3 +205,23 @@ def test_two_simulations_one_after_the_other_share_nothing(start: Start) -> None
         return pids
 
     assert start(main) == [3, 3]
+
+
+def test_a_machine_that_cannot_begin_leaves_nothing_entered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise LookupError("no service")
+
+    monkeypatch.setattr("asyncipc.runtime.life.Life.services", refuse)
+
+    async def main() -> str:
+        with anyio.move_on_after(5) as scope:
+            with pytest.raises(LookupError, match="no service"):
+                async with Simulation():
+                    raise AssertionError
+            await anyio.lowlevel.checkpoint()  # in the caller's own scope again
+            return "went on"
+        raise AssertionError(scope.cancelled_caught)
+
+    assert start(main) == "went on"

@@ -29,8 +29,8 @@ def ends(path: bytes = b"/tmp/f") -> tuple[int, int]:
     """How many read ends and write ends the kernel counts."""
     process, simulation = current().process, current().simulation
     if isinstance(simulation.machine, asyncipc.Native):
-        return real_ends(simulation.backend.names.stat(process, path))
-    node = simulation.kernel.names.lookup(process, path)
+        return real_ends(simulation.localhost.backend.names.stat(process, path))
+    node = simulation.localhost.kernel.names.lookup(process, path)
     assert isinstance(node, FifoNode)
     return (0, 0) if node.pipe is None else (len(node.pipe.readers), len(node.pipe.writers))
 

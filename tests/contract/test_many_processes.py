@@ -17,7 +17,7 @@ CHILDREN = 100  # of each; fork copies the table, so one parent of all would cos
 
 async def child(w: int) -> None:
     await posix.poll([], 1)  # until everybody is there
-    assert len(current().simulation.kernel.processes) > MANAGERS * CHILDREN
+    assert len(current().simulation.localhost.kernel.processes) > MANAGERS * CHILDREN
     await posix.poll([], 1)
     await posix.write(w, b"%d" % posix.getpid())
 

@@ -35,7 +35,7 @@ def queue(maxmsg: int = 1) -> int:
 
 def nobody_waits() -> bool:
     """Neither in a call nor, where the model can be looked into, in the queue."""
-    for found in current().simulation.kernel.message_queues:
+    for found in current().simulation.localhost.kernel.message_queues:
         if found.senders or found.receivers.standing:
             return False
     return not sleepers("mq_")
@@ -295,7 +295,7 @@ def test_a_killed_sleeper_leaves_at_once(run: Run, wait: Any) -> None:
         await wait.release(fd)
         assert await receive_all(fd) == list(wait.left)
         assert await posix.waitpid(pid) == (pid, SIGKILL)
-        for found in current().simulation.kernel.message_queues:
+        for found in current().simulation.localhost.kernel.message_queues:
             assert len(found.files) == 1
 
     run(main)

@@ -166,7 +166,7 @@ def test_a_killed_sleeper_lets_go_of_both_files_at_once(
     async def main() -> None:
         pid = posix.fork(child)
         await anyio.sleep(1)
-        process = current().simulation.kernel.processes[pid]
+        process = current().simulation.localhost.kernel.processes[pid]
         files = [entry.file for entry in process.table if entry.fd > 2]
         posix.kill(pid, SIGKILL)
         assert [file.holders for file in files] == [0] * len(files)

@@ -158,7 +158,7 @@ each_call = pytest.mark.parametrize(
 
 
 def nobody_sleeps() -> None:
-    kernel = current().simulation.kernel
+    kernel = current().simulation.localhost.kernel
     assert not current().sleepers
     assert len(kernel.futexes) == 0
     for found in kernel.semaphore_sets.known:

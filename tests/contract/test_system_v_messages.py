@@ -31,7 +31,7 @@ def queue() -> int:
 
 def nobody_waits() -> bool:
     """Neither in a call nor, where the model can be looked into, in the queue."""
-    for found in current().simulation.kernel.system_v_messages.known:
+    for found in current().simulation.localhost.kernel.system_v_messages.known:
         if found.senders or found.receivers.standing:
             return False
     return not sleepers("msg")

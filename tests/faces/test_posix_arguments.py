@@ -282,7 +282,7 @@ def test_too_many_processes_are_eagain(run: Run) -> None:
         pass
 
     async def main() -> None:
-        current().simulation.kernel.processes_max = 10
+        current().simulation.localhost.kernel.processes_max = 10
         with pytest.raises(BlockingIOError) as caught:
             while True:
                 posix.fork(nothing)

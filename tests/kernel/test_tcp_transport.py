@@ -56,6 +56,12 @@ class Scripted:
     def resize(self) -> None:
         self.calls.append("resize")
 
+    def option_changed(self, level: int, option: int) -> None:
+        """It heeds none."""
+
+    def information(self) -> bytes:
+        return b""
+
     def unacknowledged(self) -> int:
         return 100 - self.room
 

@@ -54,7 +54,7 @@ def test_a_long_write_may_be_shortened() -> None:
 def test_wait_all_refuses_until_all_is_there() -> None:
     a, b = stream_pair(Kernel())
     hold(a, b)
-    wait = WaitAll(b.recv, 6, 0)
+    wait = WaitAll(b, 6, 0)
     a.write(b"abc")
     assert refused(wait)
     assert wait.progress() == b"abc"
@@ -68,7 +68,7 @@ def test_wait_all_ends_early_at_the_end_and_loses_a_late_error() -> None:
     hold(a, b)
     b.write(b"unread")
     a.write(b"abc")
-    wait = WaitAll(b.recv, 6, 0)
+    wait = WaitAll(b, 6, 0)
     assert refused(wait)
     a.drop()
     assert wait() == b"abc"

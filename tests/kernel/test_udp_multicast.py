@@ -84,9 +84,11 @@ def test_leaving_names_the_interface_as_joining_did() -> None:
     socket = Host().socket()
     join(socket, mreqn(GROUP, "10.0.0.1", 1))
     assert leave(socket, mreq(GROUP, "0.0.0.0")) == "ENODEV"
-    assert leave(socket, mreq(GROUP, LO)) == "EADDRNOTAVAIL"
+    assert leave(socket, mreq(GROUP, "10.0.0.9")) == "EADDRNOTAVAIL"
     assert leave(socket, mreqn(GROUP, LO, 9)) == "EADDRNOTAVAIL"
     assert leave(socket, mreq(GROUP, "10.0.0.1")) == "no error"
+    join(socket, mreqn(GROUP, "10.0.0.1", 1))
+    assert leave(socket, mreq(GROUP, LO)) == "no error"  # it is of the same interface
     join(socket)
     assert leave(socket, mreqn(GROUP, "0.0.0.0", 1)) == "no error"
     assert leave(socket, b"ab") == "EINVAL"

@@ -109,12 +109,12 @@ class Conductor:
         posix.prctl(posix.PR_SET_CHILD_SUBREAPER, 1)
         first = Task(self._simulation, "A")
         pid = posix.fork(_first_process, first)
-        self._simulation.kernel.processes[pid].table.limit = NOFILE_MEASURED
+        self._simulation.localhost.kernel.processes[pid].table.limit = NOFILE_MEASURED
         await self._welcome(first, pid)
 
     def stop(self) -> None:
         """Kill what is left, by the kernel itself: the conductor may be dead."""
-        kernel = self._simulation.kernel
+        kernel = self._simulation.localhost.kernel
         for pid, process in list(kernel.processes.items()):
             if pid != self._pid:
                 kernel.signal(process, SIGKILL)

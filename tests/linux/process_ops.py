@@ -124,7 +124,7 @@ def _told(pid: int, status: int) -> Value:
 
 def procstate(task: Task, pid: int) -> str:
     """What ``/proc/PID/stat`` says of the main task of a process."""
-    process = task.simulation.kernel.processes.get(pid)
+    process = task.simulation.localhost.kernel.processes.get(pid)
     if process is None:
         return "gone"
     if process.state is State.RUNNING:

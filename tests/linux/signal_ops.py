@@ -59,7 +59,7 @@ def _log(task: Task, number: int, _: object) -> None:
     own = journal(task)
     own.python.append(signal_name(number))
     if own.wakeup_fd >= 0:
-        file = task.simulation.kernel.processes[posix.getpid()].table[own.wakeup_fd].file
+        file = task.simulation.localhost.kernel.processes[posix.getpid()].table[own.wakeup_fd].file
         file.write(bytes([number]))
 
 

@@ -126,6 +126,10 @@ def test_a_race_of_sleepers_is_explained_only_if_they_slept_on_one_socket() -> N
     assert reason("parked-stream:0:1", same, "'x'", "BLOCK")
     assert not reason("parked-stream:0:1", one, "'x'", "BLOCK")
     assert not reason("parked-stream:0:1", other, "'x'", "BLOCK")
+    gone = (*same[:-1], ("join C", "'x'"), ("B: send s2 'y'", 1), ("join A", "'y'"))
+    before = (("C: recv s1 9", "BLOCK"), ("B: send s2 'y'", 1), ("join C", "'y'"), *one)
+    assert reason("parked-stream:0:1", gone, "'y'", "BLOCK")
+    assert not reason("parked-stream:0:1", before, "'x'", "BLOCK")
 
 
 def test_a_splice_explains_a_merge_only_if_it_moved_something() -> None:
@@ -134,6 +138,20 @@ def test_a_splice_explains_a_merge_only_if_it_moved_something() -> None:
     assert reason("pipes:0:1", moved, 2, "EAGAIN")
     assert not reason("pipes:0:1", none, 2, "EAGAIN")
     assert not reason("pipes:0:1", moved, 2, 1)
+
+
+def test_a_race_for_a_lock_needs_two_who_sleep() -> None:
+    one = (("B: flock f1 LOCK_SH", "BLOCK"), ("flock f2 LOCK_UN", "ok"), ("join B", "ok"))
+    two = (("C: flock f3 LOCK_EX", "BLOCK"), *one)
+    assert reason("parked-locks:0:1", two, "ok", "BLOCK")
+    assert not reason("parked-locks:0:1", one, "ok", "BLOCK")
+
+
+def test_what_was_done_before_explains_only_if_it_was() -> None:
+    ignored = (("B: ignore SIGCHLD", "SIG_DFL"), ("kill %C 0", "ok"))
+    assert reason("processes:0:1", ignored, "ok", "ESRCH")
+    assert not reason("processes:0:1", ignored[1:], "ok", "ESRCH")
+    assert not reason("processes:0:1", ignored[::-1], "ok", "ESRCH")
 
 
 def test_a_peek_explains_who_is_not_woken_and_nothing_else() -> None:

@@ -28,7 +28,7 @@ Run = Callable[..., Any]
 def adopted(number: int) -> OpenFile:
     """The open file of a number, which the process has as its lowest free descriptor."""
     body = current()
-    file = adopt(body.simulation.kernel, number)
+    file = adopt(body.simulation.localhost.kernel, number)
     body.process.table.open(file, cloexec=True)
     return file
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_adopted_is_closed(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         number = os.open(tmp_path, os.O_PATH)
         with pytest.raises(OSError, match="Bad file"):
-            adopt(current().simulation.kernel, number)
+            adopt(current().simulation.localhost.kernel, number)
         with pytest.raises(OSError, match="Bad file"):
             os.fstat(number)
 

@@ -295,7 +295,7 @@ def test_what_is_ready_in_vain_is_looked_at_less_and_less_often(run: Run) -> Non
         body = current()
         number, writing = os.pipe()
         os.write(writing, b"x")
-        file = Fickle(body.simulation.kernel, number, os.O_RDONLY)
+        file = Fickle(body.simulation.localhost.kernel, number, os.O_RDONLY)
         fd = body.process.table.open(file, cloexec=True)[0].fd
         assert await posix.read(fd, 9) == b"at last"
         os.close(writing)

@@ -142,7 +142,7 @@ def test_an_adopted_queue_is_a_queue(run: Run) -> None:
         fd = queue()
         body = current()
         number = os.dup(body.process.table[fd].file.number)  # type: ignore[attr-defined]
-        file = adopt(body.simulation.kernel, number)
+        file = adopt(body.simulation.localhost.kernel, number)
         assert isinstance(file, NativeMessageQueue)
         received = body.process.table.open(file, cloexec=True)[0].fd
         await posix.mq_send(received, b"x", 2)

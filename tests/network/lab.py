@@ -17,7 +17,7 @@ from asyncipc.kernel.tcp.socket import TcpSocket
 from asyncipc.kernel.timers import Timer
 from asyncipc.kernel.udp.socket import UdpSocket
 from asyncipc.network.fabric import Fabric
-from asyncipc.network.stack import Stack
+from asyncipc.network.internet.stack import Stack
 from asyncipc.runtime.clock import TimerHeap
 
 SECOND = 1_000_000_000
@@ -67,7 +67,7 @@ class Host:
     def __init__(self, lab: Lab, name: str, addresses: tuple[str, ...]) -> None:
         self.kernel = Kernel(name)
         self.kernel.timers = lab
-        self.stack = Stack(name, self.kernel, lab.fabric, lab.dice(f"stack:{name}"))
+        self.stack = Stack(name, self.kernel, lab.fabric, lambda: lab.dice(f"stack:{name}"))
         for address in addresses:
             self.stack.attach(address)
         self.address = addresses[0]

@@ -8,7 +8,7 @@ import pytest
 
 from asyncipc.kernel.sockets.address import InetAddress
 from asyncipc.kernel.waitqueue import WouldBlock
-from asyncipc.network.conditions import Conditions
+from asyncipc.network.links.conditions import Conditions
 from tests.network.lab import Lab
 
 

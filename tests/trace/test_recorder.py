@@ -12,7 +12,8 @@ import pytest
 import asyncipc
 from asyncipc.events import Event, Failure, ProcessLife, SystemCall, Wire
 from asyncipc.posix import fork, pipe, wait, write
-from asyncipc.trace.recorder import Recorder, canonical, name_of
+from asyncipc.trace.digest import canonical
+from asyncipc.trace.recorder import Recorder, name_of
 from tests.trace.programs import parent
 
 DIGEST_PROGRAM = """

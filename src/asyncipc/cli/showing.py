@@ -58,6 +58,21 @@ class Stage:
             if title:
                 print()
 
+    def show_network(self, program: Program, title: str, *watching: Observer) -> None:
+        """Run a program of several hosts, and print what it remarks: of calls there are too many.
+
+        ``watching``: they see everything.  The native machine refuses the program's first host.
+        """
+        with self._part(title), unless_refused():
+            asyncipc.run(
+                program,
+                backend=self.backend,
+                machine=self.machine,
+                seed=self.seed,
+                observers=watching,
+            )
+            print()
+
     def show_deadlock(self, program: Program, title: str) -> None:
         """Run a program that is known to hang, and print why it does."""
         with self._part(title):
@@ -167,7 +182,7 @@ class EndsWithARefusal(Limit):
 
     def look(self, simulation: asyncipc.Simulation, event: Event) -> None:
         if isinstance(event, ProcessLife) and event.change == "exited":
-            error = simulation.failures.get(event.pid)
+            error = simulation.localhost.failures.get(event.pid)
             if isinstance(error, asyncipc.Unsupported):
                 simulation.judge(error)
 
@@ -204,6 +219,12 @@ def unless_refused() -> Iterator[None]:
         raise
     finally:
         sys.stderr.write(told.getvalue())
+
+
+def remark(text: str) -> None:
+    """Say what is to be seen now."""
+    now = asyncipc.current_simulation().timers.now()
+    print(f"{now / SECOND:>7.3f} s │ {text}".rstrip())
 
 
 def look(moment: str) -> None:

@@ -35,6 +35,10 @@ def to_kernel(address: ProgramAddress, family: int) -> Address:
     TypeError for what is no address, OverflowError for a port beyond 65535,
     gaierror for a host that only a resolver would know.
     """
+    if type(address) is tuple and len(address) == 2:
+        host, port = address
+        if type(host) is str and type(port) is int:
+            return _internet_name(host, port, family)
     if isinstance(address, tuple):
         return _internet(address, family)
     return os.fsencode(address)
@@ -47,6 +51,12 @@ def to_program(address: Address) -> SocketName:
     if isinstance(address, InetAddress):
         return address.host, address.port
     return address.host, address.port, address.flowinfo, address.scope_id
+
+
+@lru_cache(maxsize=4096)
+def _internet_name(host: str, port: int, family: int) -> Address:
+    """The usual form, whose makers use it again and again."""
+    return _internet((host, port), family)
 
 
 def _internet(address: tuple[str, int] | tuple[str, int, int, int], family: int) -> Address:
@@ -78,7 +88,7 @@ def canonical(name: str, family: int) -> str:
         host = ip_address(name.partition("%")[0])
     except ValueError:
         error = gaierror(EAI_NONAME, "Name or service not known")
-        error.add_note(f"a simulated host has no resolver yet: give {name!r} as a number")
+        error.add_note(f"hint: numbers only; posix.getaddrinfo({name!r}, ...) asks the resolver")
         raise error from None
     mapped = getattr(host, "ipv4_mapped", None)
     return str(host) if mapped is None else f"::ffff:{mapped}"

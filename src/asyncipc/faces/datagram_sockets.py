@@ -19,6 +19,7 @@ from anyio.abc import (
 
 from asyncipc.faces.addresses import ProgramAddress, to_kernel
 from asyncipc.faces.channels import translate
+from asyncipc.faces.names import hosts_to_try
 from asyncipc.faces.socket_calls import socket_of
 from asyncipc.faces.stream_sockets import (
     SocketLike,
@@ -205,9 +206,11 @@ async def create_connected_udp_socket(
 ) -> ConnectedUDPChannel:
     """socket(2), bind(2), connect(2): a UDP socket that hears from one peer only.
 
-    Nobody needs to be there: that shows when something is sent.  Never blocks.
-    Errors: as ``create_udp_socket``, ENETUNREACH.
+    Nobody needs to be there: that shows when something is sent.  Of a name the first address
+    counts; only its lookup blocks.  Errors: as ``create_udp_socket``, ENETUNREACH,
+    socket.gaierror.
     """
+    remote_host = (await hosts_to_try(remote_host))[0]
     channel = new_socket(ConnectedUDPChannel, family_of_host(remote_host), SOCK_DGRAM)
     if local_host is not None or local_port:
         _named(channel, (local_host or "", local_port), reuse_port)

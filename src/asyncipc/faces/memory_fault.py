@@ -22,7 +22,7 @@ def fault(body: Body, failed: MemoryFault) -> None:
     process, thread = body.process, body.threads.own()
     if bit(failed.signal) & process.handled & ~thread.mask:
         info = SignalInfo(failed.signal, failed.code)
-        body.simulation.kernel.delivery.deliver(process, info, thread)
+        body.kernel.delivery.deliver(process, info, thread)
         run_handlers(body)
         body.leave_if_over()
     else:
@@ -31,6 +31,6 @@ def fault(body: Body, failed: MemoryFault) -> None:
 
 def die(body: Body, failed: MemoryFault) -> NoReturn:
     """The process is over, and its task leaves."""
-    body.simulation.kernel.end(body.process, failed.signal)
+    body.kernel.end(body.process, failed.signal)
     body.leave_if_over()
     raise AssertionError("a process that was killed is over")

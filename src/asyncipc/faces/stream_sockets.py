@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from io import IOBase
 from typing import Any, TypeVar, final
 
@@ -15,6 +16,7 @@ from asyncipc.errors import Unsupported
 from asyncipc.faces.addresses import ProgramAddress, canonical, to_kernel, to_program
 from asyncipc.faces.ancillary import Sending, descriptors_in, rights
 from asyncipc.faces.channels import Channel, ReceivingHalf, SendingHalf, translate
+from asyncipc.faces.names import hosts_to_try
 from asyncipc.faces.socket_calls import connector, socket_of
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.descriptors import Descriptor
@@ -198,15 +200,19 @@ async def connect_unix(path: str | bytes | os.PathLike[str]) -> SocketChannel:
 async def connect_tcp(
     remote_host: str, remote_port: int, *, local_host: str | None = None
 ) -> SocketChannel:
-    """socket(2), connect(2): a TCP stream to a host, by its number.
+    """socket(2), connect(2): a TCP stream to a host, by its number or name.
 
-    ``local_host``: the address to come from.  Blocks until the handshake is
-    over.  Under cancellation no socket is left.  Errors:
-    ConnectionRefusedError, TimeoutError, OSError (EADDRNOTAVAIL, ENETUNREACH).
+    ``local_host``: the address to come from.  The addresses of a name are tried one after
+    another; the last one's error counts.  Blocks until the handshake is
+    over.  Under cancellation no socket is left.  Errors: ConnectionRefusedError, TimeoutError,
+    OSError (EADDRNOTAVAIL, ENETUNREACH, EHOSTUNREACH), socket.gaierror.
     """
-    family = family_of_host(remote_host)
     local = None if local_host is None else (local_host, 0)
-    return await _connect(family, (remote_host, remote_port), local)
+    *others, last = await hosts_to_try(remote_host)
+    for host in others:
+        with suppress(OSError):
+            return await _connect(family_of_host(host), (host, remote_port), local)
+    return await _connect(family_of_host(last), (last, remote_port), local)
 
 
 def family_of_host(host: str) -> int:

@@ -18,6 +18,7 @@ from asyncipc.kernel.memory.mapping import PROT_READ, PROT_WRITE, Mapping
 from asyncipc.kernel.openfile import O_ACCMODE, OpenFile
 from asyncipc.kernel.processes.holdings import held_by
 from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.sockets.address import InetAddress
 from asyncipc.kernel.sockets.listener import Backlog
 from asyncipc.kernel.sockets.socket import (
     AF_UNIX,
@@ -77,10 +78,11 @@ def take(kernel: Kernel) -> MachineStatistics:
     seen = [file_statistics(file) for file in files]
     for listener in list(files):
         seen += [file_statistics(file) for file in backlog_of(listener)]
+        seen += _handshakes(listener)
     return MachineStatistics(
         kernel.timers.now(),
         processes,
-        (*_introduced(seen), *_time_waits(kernel)),
+        (*_introduced(seen), *_without_descriptor(kernel)),
         tuple(_locks(kernel)),
         *_system_v(kernel),
         tuple(_named_queues(kernel)),
@@ -182,20 +184,41 @@ def _state(socket: Socket, connected: bool) -> str:
     return "ESTAB" if connected else "UNCONN"
 
 
-def _time_waits(kernel: Kernel) -> Iterator[SocketStatistics]:
-    """What connections left behind holds ports, though nobody holds it."""
-    for left in kernel.inet.tcp.time_waits(kernel.timers.now()):
-        yield SocketStatistics(
-            "",
-            "sock",
-            0,
-            "u",
-            0,
-            netid="tcp",
-            state="TIME-WAIT",
-            local=name_text(left.local),
-            remote="" if left.remote is None else name_text(left.remote),
-        )
+def _handshakes(file: OpenFile) -> Iterator[SocketStatistics]:
+    """Connections that other hosts have asked a listener for, and that are none yet."""
+    listener = file.listener if isinstance(file, TcpSocket) else None
+    if listener is not None and listener.handshakes is not None:
+        for local, remote in listener.handshakes.names():
+            yield _nobodys(TcpState.SYN_RECV, local, remote)
+
+
+def _without_descriptor(kernel: Kernel) -> Iterator[SocketStatistics]:
+    """What connections left behind holds ports, though nobody holds it; so do those that
+    were closed and are not over, and those that wait for TCP_DEFER_ACCEPT's data.
+    """
+    now = kernel.timers.now()
+    for tenant in kernel.inet.tcp.tenants(now):
+        if isinstance(tenant, TcpSocket) and (tenant.orphan or tenant.parent is not None):
+            yield _nobodys(tenant.state, tenant.local, tenant.remote, _count(tenant, "unsent"))
+    for left in kernel.inet.tcp.time_waits(now):
+        yield _nobodys(left.state, left.local, left.remote)
+
+
+def _nobodys(
+    state: int, local: InetAddress, remote: InetAddress | None, unsent: int = 0
+) -> SocketStatistics:
+    return SocketStatistics(
+        "",
+        "sock",
+        0,
+        "u",
+        0,
+        netid="tcp",
+        state=TCP_STATES[state],
+        send_queue=unsent,
+        local=name_text(local),
+        remote="" if remote is None else name_text(remote),
+    )
 
 
 def _introduced(seen: list[FileStatistics]) -> Iterator[FileStatistics]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.console import Console
@@ -26,7 +26,7 @@ from asyncipc.kernel.memory.contents import Memory, OwnMemory
 from asyncipc.kernel.openfile import O_CLOEXEC, O_DIRECT, O_NONBLOCK, OpenFile, WireTap
 from asyncipc.kernel.processes import children
 from asyncipc.kernel.processes.groups import Groups
-from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.processes.process import LifeTap, Process, State
 from asyncipc.kernel.signals.delivery import Delivery
 from asyncipc.kernel.signals.disposition import (
     SA_NOCLDWAIT,
@@ -66,12 +66,6 @@ PROCESSES_MAX: Final = 100_000
 def exit_status(code: int) -> int:
     """The raw wait status of exit(code): eight bits are kept."""
     return (code & 0xFF) << 8
-
-
-class LifeTap(Protocol):
-    """Told of each change in a process's life."""
-
-    def __call__(self, process: Process, change: str, detail: str) -> None: ...
 
 
 @final
@@ -365,6 +359,14 @@ class Kernel:
         """waitid(2)"""
         return children.waitid(self, process, kind, number, options)
 
+    def power_off(self) -> None:
+        """All processes have ended: what was in memory is gone with them, the disk stays."""
+        for room in ROOMS:
+            self.__dict__.pop(room, None)
+        self.abstract = AbstractNames()
+        self.names.shared_memory.entries.clear()
+        self._last_pid, self._taken = self.init.pid, {}
+
     # -- a look at it
 
     def statistics(self) -> MachineStatistics:
@@ -390,3 +392,7 @@ class Kernel:
     def raise_io(self, file: OpenFile) -> None:
         """SIGIO to the owner of an open file, if it has one and O_ASYNC."""
         self.signal_driven.raise_io(file)
+
+
+ROOMS: Final = [name for name, room in vars(Kernel).items() if isinstance(room, cached_property)]
+"""What a kernel makes when it is first asked for, all of it in memory."""

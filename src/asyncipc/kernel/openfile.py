@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from asyncipc.errors import fail
 from asyncipc.kernel.files.node import Status
-from asyncipc.kernel.readiness import OUT, READABLE, WRITABLE
+from asyncipc.kernel.readiness import ERR, HUP, OUT, PRI, RDBAND, RDHUP, READABLE, WRBAND, WRITABLE
 from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class Attachment(Protocol):
 
     def released(self, file: OpenFile) -> None:
         """The last holder is gone; the object itself is released after this."""
+
+    def state_changed(self) -> None:
+        """What the file is has changed, and not only what it is ready for."""
 
 
 class Home(Protocol):
@@ -135,6 +138,9 @@ class OpenFile:
 
     direct = False
     """May O_DIRECT be set (FMODE_CAN_ODIRECT)?"""
+
+    read_key, write_key = READABLE | PRI | RDBAND, WRITABLE | WRBAND
+    """The events that a notify of each queue tells of (the key of sock_def_readable)."""
 
     whole_max = UNBOUNDED
     """A write of at most so many bytes goes in whole or not at all."""
@@ -218,6 +224,10 @@ class OpenFile:
         """poll(2): the readiness now.  Without objection: readable, writable."""
         raise NotImplementedError
 
+    def has_ended(self) -> bool:
+        """Is there something that all hear of, whatever they ask for?"""
+        return bool(self.poll() & (ERR | HUP | RDHUP))
+
     def queues(self, mask: int) -> tuple[WaitQueue, ...]:
         """The lines that are notified when a bit of ``mask`` may have changed."""
         if mask & OUT:
@@ -225,9 +235,7 @@ class OpenFile:
         return (self.read_queue(),)
 
     def demand_events(self) -> None:
-        """May an epoll watch it (file_can_poll)?  EPERM for what is always ready (a regular
-        file, a directory, the console): it has nobody who would tell.
-        """
+        """May an epoll watch it (file_can_poll)?  EPERM for files, directories and the console."""
         if not self.queues(READABLE):
             fail(errno.EPERM)
 
@@ -245,6 +253,8 @@ class OpenFile:
 
     def notify_all(self) -> None:
         """The state has changed: whoever waits here, for whatever, looks again."""
+        for attachment in reversed(self.attached):
+            attachment.state_changed()
         for queue in (self._read_queue, self._write_queue):
             if queue is not None:
                 queue.notify()

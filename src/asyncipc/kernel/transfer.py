@@ -10,11 +10,14 @@ again and again, it refuses until it is done.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import BrokenPipeSignal
 from asyncipc.kernel.buffers import Buffer
 from asyncipc.kernel.waitqueue import WouldBlock
+
+if TYPE_CHECKING:
+    from asyncipc.kernel.openfile import OpenFile
 
 
 @final
@@ -69,24 +72,22 @@ class LongWrite:
 class WaitAll:
     """recv(2) with MSG_WAITALL: until ``size`` bytes are there, or fewer.
 
-    End of file and errors end it early; an error that comes after some bytes
-    is lost with it, as in unix_stream_read_generic.
+    End of file, errors and an urgent byte that is next end it early; an error that
+    comes after some bytes is lost with it (tcp_recvmsg_locked).
     """
 
-    __slots__ = ("_flags", "_left", "_parts", "_verb")
+    __slots__ = ("_file", "_flags", "_left", "_parts")
 
-    def __init__(
-        self, verb: Callable[[int, int], bytes | WouldBlock], size: int, flags: int
-    ) -> None:
-        self._verb: Final = verb
+    def __init__(self, file: OpenFile, size: int, flags: int) -> None:
+        self._file: Final = file
         self._flags: Final = flags
         self._left = size
         self._parts: list[bytes] = []
 
     def __call__(self) -> bytes | WouldBlock:
-        while True:
+        while not self._parts or not self._file.at_mark():
             try:
-                part = self._verb(self._left, self._flags)
+                part = self._file.recv(self._left, self._flags)
             except OSError:
                 if not self._parts:
                     raise
@@ -96,7 +97,8 @@ class WaitAll:
             self._parts.append(part)
             self._left -= len(part)
             if not part or not self._left:
-                return b"".join(self._parts)
+                break
+        return b"".join(self._parts)
 
     def arguments(self) -> tuple[object, ...]:
         return (self._left, self._flags)

@@ -150,6 +150,19 @@ class WaitQueue:
             self._turn = None
             self.barred = False
 
+    def wake(self) -> None:
+        """As a watcher of another queue: the first looks again, without news for the watchers."""
+        if self._sleepers and self._turn is None:
+            self._give_turn()
+
+    def send_back(self) -> None:
+        """The first is to stand at the end (what prepare_to_wait_exclusive makes of a wake in
+        vain, where that shows).
+        """
+        if self._sleepers and self._turn is None:
+            first = next(iter(self._sleepers))
+            self._sleepers[first] = self._sleepers.pop(first)
+
     def watch(self, watcher: Watcher, *, last: bool = False) -> None:
         """The youngest is woken first (add_wait_queue); ``last``: after all these."""
         self._watchers = (*self._watchers, watcher) if last else (watcher, *self._watchers)
@@ -158,8 +171,9 @@ class WaitQueue:
         self._watchers = tuple(w for w in self._watchers if w is not watcher)
 
     def __iter__(self) -> Iterator[Watcher]:
-        """Everybody who waits here, sleepers first."""
-        return iter((*self._sleepers, *self._watchers))
+        """Everybody who waits here, sleepers first; a queue that watches this one is nobody."""
+        watchers = (each for each in self._watchers if not isinstance(each, WaitQueue))
+        return iter((*self._sleepers, *watchers))
 
 
 @final

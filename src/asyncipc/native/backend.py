@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import anyio
 
 from asyncipc.native.files.pipe import NativePipe, new_pipe
 from asyncipc.native.poll import NativePoll, NativeSelect
@@ -35,8 +39,8 @@ if TYPE_CHECKING:
         Sending,
         SystemVMessages,
     )
+    from asyncipc.runtime.host import Host
     from asyncipc.runtime.process import Body
-    from asyncipc.runtime.simulation import Simulation
     from asyncipc.runtime.sync import SharedSemaphore, Sync
     from asyncipc.statistics import MachineStatistics
 
@@ -49,10 +53,10 @@ class NativeBackend(Life):
 
     isolated = False
 
-    def __init__(self, simulation: Simulation, root: str | None) -> None:
-        if simulation.seed is not None:
+    def __init__(self, host: Host, root: str | None) -> None:
+        if host.simulation.seed is not None:
             refuse("a seed", "what the operating system does cannot be replayed from one")
-        super().__init__(simulation, simulation.kernel)
+        super().__init__(host)
         self.root = root
         self._former_sigpipe: object = None
 
@@ -77,6 +81,17 @@ class NativeBackend(Life):
         process.umask = interpreters_umask()
         process.uid, process.gid = os.getuid(), os.getgid()
         return process
+
+    def hostname(self) -> str:
+        return socket.gethostname()
+
+    async def lookup(self, body: Body, name: str, family: int) -> tuple[str, ...]:
+        """By a thread, as the operating system has no call that does not block."""
+        found = await anyio.getaddrinfo(name, None, family=family, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(address[0] for *_, address in found))
+
+    def clock_ns(self, clock: int) -> int:
+        return time.clock_gettime_ns(clock)
 
     def setuid(self, body: Body, uid: int) -> None:
         """The operating system would still ask for the interpreter's."""

@@ -14,7 +14,7 @@ from asyncipc.runtime.parking import STRICT, Parking
 
 if TYPE_CHECKING:
     from asyncipc.native.processes.inheritance import Inheritance
-    from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.host import Host
 
 
 @final
@@ -49,12 +49,12 @@ class Native:
     def __repr__(self) -> str:
         return f"Native(isolation={self.isolation!r}, root={self.root!r})"
 
-    def backend(self, simulation: Simulation) -> NativeBackend:
+    def backend(self, host: Host) -> NativeBackend:
         if self.isolation == "task":
-            return NativeBackend(simulation, self.root)
+            return NativeBackend(host, self.root)
         from asyncipc.native.processes.backend import IsolatedBackend
 
-        return IsolatedBackend(simulation, self.root, self.inherited)
+        return IsolatedBackend(host, self.root, self.inherited)
 
     def parking(self, quantum: int) -> Parking:
         if trio.lowlevel.in_trio_run():

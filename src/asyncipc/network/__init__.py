@@ -6,6 +6,7 @@ as ``now`` or from a :class:`~asyncipc.kernel.timers.Timers`, dice as an
 argument.  The network knows the kernel (whose port tables and sockets it
 serves).  It must never know who waits, who runs, or what draws the dice.
 
-Read ``packet`` (what travels), ``link`` (one way), ``fabric`` (all links, all
-rules, what is on its way), ``stack`` (one host's internet layer), then ``tcp/``.
+Read ``packet`` (what travels), ``links/`` (one way), ``fabric`` with ``traffic``, ``flight`` and
+``counts`` (all links, and what is on its way), ``faults/`` (rules, cuts, schedules),
+``internet/`` (one host's layer), then ``tcp/``.
 """

@@ -41,11 +41,12 @@ class Body(Protocol):
 class Packet:
     """``source``, ``target``: addresses of hosts, unmapped.
 
-    ``damaged``: a checksum would tell.  ``whole``: it must not be cut into
-    fragments (IP's DF).
+    ``hop``: whom the wire is to hand it to: ``target``, or one of many where that
+    is a group or a subnet.  ``damaged``: a checksum would tell.  ``whole``: it
+    must not be cut into fragments (IP's DF).
     """
 
-    __slots__ = ("body", "damaged", "source", "target", "ttl", "whole")
+    __slots__ = ("body", "damaged", "hop", "source", "target", "ttl", "whole")
 
     def __init__(
         self,
@@ -56,9 +57,11 @@ class Packet:
         ttl: int = TTL_DEFAULT,
         whole: bool = False,
         damaged: bool = False,
+        hop: str | None = None,
     ) -> None:
         self.source = source
         self.target = target
+        self.hop = hop or target
         self.body = body
         self.ttl = ttl
         self.whole = whole
@@ -72,7 +75,25 @@ class Packet:
     def with_body(self, body: Body, *, damaged: bool = False) -> Packet:
         damaged = damaged or self.damaged
         return Packet(
-            self.source, self.target, body, ttl=self.ttl, whole=self.whole, damaged=damaged
+            self.source,
+            self.target,
+            body,
+            ttl=self.ttl,
+            whole=self.whole,
+            damaged=damaged,
+            hop=self.hop,
+        )
+
+    def handed_to(self, hop: str) -> Packet:
+        """One of the copies for many."""
+        return Packet(
+            self.source,
+            self.target,
+            self.body,
+            ttl=self.ttl,
+            whole=self.whole,
+            damaged=self.damaged,
+            hop=hop,
         )
 
     def describe(self) -> str:

@@ -18,6 +18,7 @@ machine answers.  One module per man page's shelf, which lists its public names.
 
 from asyncipc.posix import (
     ancillary,
+    clocks,
     constants,
     descriptors,
     epoll,
@@ -29,6 +30,7 @@ from asyncipc.posix import (
     message_queues,
     messages,
     mutexes,
+    names,
     options,
     paths,
     pidfds,
@@ -46,6 +48,7 @@ from asyncipc.posix import (
     vectors,
 )
 from asyncipc.posix.ancillary import *
+from asyncipc.posix.clocks import *
 from asyncipc.posix.constants import *
 from asyncipc.posix.descriptors import *
 from asyncipc.posix.epoll import *
@@ -57,6 +60,7 @@ from asyncipc.posix.memory import *
 from asyncipc.posix.message_queues import *
 from asyncipc.posix.messages import *
 from asyncipc.posix.mutexes import *
+from asyncipc.posix.names import *
 from asyncipc.posix.options import *
 from asyncipc.posix.paths import *
 from asyncipc.posix.pidfds import *
@@ -75,6 +79,7 @@ from asyncipc.posix.vectors import *
 
 __all__: list[str] = []
 __all__ += ancillary.__all__
+__all__ += clocks.__all__
 __all__ += constants.__all__
 __all__ += descriptors.__all__
 __all__ += epoll.__all__
@@ -86,6 +91,7 @@ __all__ += memory.__all__
 __all__ += message_queues.__all__
 __all__ += messages.__all__
 __all__ += mutexes.__all__
+__all__ += names.__all__
 __all__ += options.__all__
 __all__ += paths.__all__
 __all__ += pidfds.__all__

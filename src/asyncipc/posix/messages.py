@@ -61,7 +61,7 @@ async def recv(fd: int, n: int, flags: int = 0) -> bytes:
     if waits_for_all(file, flags):
         if family_of(file) == AF_UNIX:  # descriptors end it, and other senders
             return (await wait_for_all("recv", entry, size, flags)).data
-        return await syscall("recv", entry, WaitAll(file.recv, size, flags))
+        return await syscall("recv", entry, WaitAll(file, size, flags))
     dontwait = bool(flags & MSG_DONTWAIT)
     return await syscall("recv", entry, file.recv, size, flags, dontwait=dontwait)
 

@@ -208,7 +208,7 @@ def sigpending() -> set[int]:
 
 def _wait_for(body: Body, signals: Iterable[int]) -> SignalWait:
     wanted = signal_set(signals)
-    delivery = body.simulation.kernel.delivery
+    delivery = body.kernel.delivery
     body.machine.look_for_signals()
     return SignalWait(delivery, body.process, body.threads.own(), wanted)
 
@@ -261,7 +261,7 @@ async def sigsuspend(mask: Iterable[int]) -> NoReturn:
     body = current()
     asked = signal_set(mask)
     body.threads.part()
-    delivery = body.simulation.kernel.delivery
+    delivery = body.kernel.delivery
     suspend = Suspend(delivery, body.process, body.threads.own(), asked)
     try:
         await syscall("rt_sigsuspend", None, suspend)

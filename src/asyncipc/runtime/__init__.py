@@ -8,5 +8,6 @@ Read in this order: ``syscall`` (the one loop), ``parking`` with its two
 schedulers ``trio_parking`` and ``asyncio_parking``, ``process``, ``threads`` and
 ``interruption`` (signals), ``clock``, ``simulation``; then ``backend`` and
 ``simulated``, ``tap`` and ``fault_plan``, ``report``, ``asyncio_loop``,
-``watchdog``; and ``lent``, every private hook of others that we touch.
+``watchdog``, ``fence``; ``gateway`` with its two halves, ``real_sockets`` and
+``simulated_sockets``; and ``lent``, every private hook of others that we touch.
 """

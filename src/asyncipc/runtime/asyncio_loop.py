@@ -17,6 +17,7 @@ from typing import Any, TypeVarTuple, final
 
 from asyncipc.runtime import lent
 from asyncipc.runtime.clock import SECOND, VirtualTime, nanoseconds
+from asyncipc.runtime.fence import hear, hear_borrowing
 
 Args = TypeVarTuple("Args")
 
@@ -28,6 +29,7 @@ class _VirtualSelector(selectors.BaseSelector):
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
         self._real = selectors.DefaultSelector()
+        self._tell_anyio, self._untell_anyio = lent.anyio_library()
         self.own_descriptors = 0
         self.jobs = 0
 
@@ -53,10 +55,18 @@ class _VirtualSelector(selectors.BaseSelector):
             return ready
         # asyncio allows a nanosecond (its clock's resolution), so the nearest one is right.
         due = None if timeout is None else self._time.now_ns + round(timeout * SECOND)
-        if self._is_held() or not self._time.advance(due):
+        if self._is_held() or not self._advance(due):
             self._time.waits_for_reality = True
             return self._real.select(None)
         return []
+
+    def _advance(self, due: int | None) -> bool:
+        """A timer that fires now may start a process, which is anyio's to run."""
+        token = self._tell_anyio("asyncio")
+        try:
+            return self._time.advance(due)
+        finally:
+            self._untell_anyio(token)
 
     def _is_held(self) -> bool:
         if self.jobs or len(self._real.get_map()) > self.own_descriptors:
@@ -121,10 +131,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
+        hear_borrowing()
         job: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
         self._virtual_selector.jobs += 1
         job.add_done_callback(self._job_done)
         return job
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """In a thread, where no fence would hear of it."""
+        hear("socket.getaddrinfo", (host, port))
+        return await super().getaddrinfo(host, port, **options)
+
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> Any:
+        hear("socket.getnameinfo", (sockaddr,))
+        return await super().getnameinfo(sockaddr, flags)
 
     async def shutdown_default_executor(self, *timeout: Any) -> None:
         """Joins real threads, with a time limit since Python 3.12: that is a job, too."""

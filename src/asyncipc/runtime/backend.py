@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sysv.segments import SegmentStatus
     from asyncipc.kernel.sysv.semaphore_sets import Argument, SemaphoreSetStatus
     from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.runtime.host import Host
     from asyncipc.runtime.parking import Parking
     from asyncipc.runtime.process import Body, Program
-    from asyncipc.runtime.simulation import Simulation
     from asyncipc.runtime.sync import SharedSemaphore, Sync
     from asyncipc.statistics import MachineStatistics
 
@@ -144,7 +144,7 @@ class Machine(Protocol):
     quantum: int
     """What it is best used with, when nobody says otherwise."""
 
-    def backend(self, simulation: Simulation) -> Backend: ...
+    def backend(self, host: Host) -> Backend: ...
     def parking(self, quantum: int) -> Parking:
         """That of the scheduler that runs the caller.  Unsupported, if its clock won't do."""
 
@@ -156,8 +156,13 @@ class Backend(Protocol):
     def first_process(self, name: str, console: Console) -> Process:
         """The process of the run's own program, with descriptors 0, 1 and 2."""
 
-    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
-        """Start another program beside it, as a child of nobody who waits; its pid."""
+    def spawn(
+        self, program: Program, args: tuple[object, ...], console: Console, *, service: bool
+    ) -> int:
+        """Start another program beside it, as a child of nobody who waits; its pid.
+
+        ``service``: the run does not wait for its end.
+        """
 
     def is_inhabited(self) -> bool:
         """Are there processes that are no tasks of ours?  The simulation is told when one ends."""
@@ -302,6 +307,15 @@ class Backend(Protocol):
         self, parent: Body, kind: int, number: int, options: int
     ) -> SignalInfo | WouldBlock | None:
         """waitid(2): a verb as ``waitpid``; None with WNOHANG."""
+
+    async def lookup(self, body: Body, name: str, family: int) -> tuple[str, ...]:
+        """getaddrinfo(3): the addresses of a host.  Blocks.  socket.gaierror."""
+
+    def hostname(self) -> str:
+        """gethostname(2)"""
+
+    def clock_ns(self, clock: int) -> int:
+        """clock_gettime(2): nanoseconds.  EINVAL."""
 
     def getppid(self, body: Body) -> int:
         """getppid(2)"""

@@ -10,7 +10,8 @@ timers fire (:class:`TrioClock`); the asyncio loop asks its selector
 deadline: nobody will ever run again, and that is told, never slept through.
 
 *Lent* time belongs to somebody else's run, into which a simulation was
-embedded: a task of ours sleeps on that run's clock until the next timer.
+embedded, or is the real time of a run that asked for it: a task of ours sleeps on
+that run's clock until the next timer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Final, final
 import anyio
 import trio
 
-from asyncipc.errors import TimeFrozen
+from asyncipc.errors import Deadlock, TimeFrozen
 from asyncipc.kernel.timers import Timer
 from asyncipc.runtime import lent
 
@@ -33,6 +34,7 @@ IMPATIENT_STEPS: Final = 10_000
 FINE: Final = 2.0**21
 """Up to so many seconds neither a product with SECOND nor a float is wrong by a quarter of a
 nanosecond."""
+VERDICTS: Final = (Deadlock, TimeFrozen)
 DEAD_MIN: Final = 64
 """So few cancelled timers are not worth a sweep."""
 
@@ -47,6 +49,10 @@ def nanoseconds(seconds: float) -> int:
         c, d = seconds.as_integer_ratio()
         ns = -(-(a * d + c * b) * SECOND // (2 * b * d))
     return ns if ns / SECOND >= seconds else ns + 1
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 @final
@@ -99,13 +105,22 @@ class TimerHeap:
             self._dead -= 1
         return self._heap[0][0] if self._heap else None
 
-    def fire(self, now_ns: int) -> None:
-        """Fire what is due, in order; an action may arm more."""
+    def fire(self, now_ns: int, failed: Callable[[Exception], None] = _raise) -> None:
+        """Fire what is due, in order; an action may arm more.
+
+        What an action raises is told to ``failed``: it is nobody's call, and there is nobody
+        else to tell.  A verdict that was not heeded takes the loop with it.
+        """
         while (due := self.next_due()) is not None and due <= now_ns:
             timer = heapq.heappop(self._heap)[2]
             action, timer.action = timer.action, None
             assert action is not None
-            action()
+            try:
+                action()
+            except VERDICTS:
+                raise
+            except Exception as error:
+                failed(error)
 
 
 @final
@@ -114,7 +129,8 @@ class VirtualTime:
 
     ``stalled`` is called when nothing can ever happen again; ``passes`` counts
     the scheduler's passes, ``steps`` those since time moved, against
-    ``step_limit``, and ``frozen`` is called when they reach it.  ``threads``
+    ``step_limit``, and ``frozen`` is called when they reach it.  ``failed`` is told of what a
+    timer raises.  ``threads``
     counts anyio's worker threads, which a selector cannot ask for.  When the run
     is ``over`` its loop still closes down: nothing due is no deadlock then.
     ``impatient``: a process is over, but its task is not; fewer steps will do.
@@ -129,6 +145,7 @@ class VirtualTime:
         self.threads: anyio.CapacityLimiter | None = None
         self.stalled: Callable[[], None] = lambda: None
         self.frozen: Callable[[], None] = lambda: None
+        self.failed: Callable[[Exception], None] = _raise
         if step_limit is not None and step_limit < 1:
             raise ValueError(f"step_limit counts passes: at least 1, not {step_limit}")
         self._step_limit = step_limit or sys.maxsize
@@ -171,7 +188,7 @@ class VirtualTime:
         if due > self.now_ns:
             self.now_ns = due
             self.steps = 0
-        self._heap.fire(self.now_ns)
+        self._heap.fire(self.now_ns, self.failed)
         return True
 
 
@@ -208,7 +225,7 @@ class TrioClock(trio.abc.Clock):
 
 @final
 class LentTime:
-    """Timers on the clock of the run that we are a guest in, which tells ``seconds``.
+    """Timers on the clock of the scheduler's run, which tells ``seconds``.
 
     ``origin``: what that clock shows when ours is to show 0.
     """

@@ -61,6 +61,11 @@ def hints(tasks: list[BlockedTask]) -> Iterator[str]:
     for task in tasks:
         if task.hint:
             yield task.hint
+    for host in dict.fromkeys(task.host for task in tasks):
+        yield from _hints_of_cycle([task for task in tasks if task.host == host])
+
+
+def _hints_of_cycle(tasks: list[BlockedTask]) -> Iterator[str]:
     cycle = _cycle(tasks)
     if cycle:
         chain_of_pids = " -> ".join(f"pid {pid}" for pid in cycle)
@@ -73,7 +78,7 @@ def hints(tasks: list[BlockedTask]) -> Iterator[str]:
 
 
 def _cycle(tasks: list[BlockedTask]) -> list[int]:
-    """A circle of processes of which each waits only for the next."""
+    """A circle of processes of one host, of which each waits only for the next."""
     waits: dict[int, tuple[int]] = {}
     for task in tasks:
         other = _only_other(task)

@@ -23,6 +23,7 @@ from asyncipc.runtime.report import place_in_program
 
 if TYPE_CHECKING:
     from asyncipc.kernel.kernel import Kernel
+    from asyncipc.runtime.simulation import Simulation
     from asyncipc.statistics import MachineStatistics
 
 STANDARD: Final = range(3)
@@ -83,10 +84,10 @@ class Leaks:
     def __init__(self) -> None:
         self._begin(None)
 
-    def _begin(self, kernel: Kernel | None) -> None:
-        self._kernel = kernel
+    def _begin(self, simulation: Simulation | None) -> None:
+        self._simulation = simulation
         self._made: dict[Descriptor, tuple[str, str]] = {}
-        self._outliving: dict[tuple[str, str], tuple[str, str]] = {}
+        self._outliving: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._left: list[Leak] = []
         self._tidied = 0
 
@@ -94,34 +95,35 @@ class Leaks:
         if isinstance(event, SystemCall):
             if not isinstance(event.result, Failure):
                 self._look(event)
-        elif isinstance(event, ProcessLife) and self._kernel is not None:
-            self._lived(self._kernel, event)
+        elif isinstance(event, ProcessLife) and self._simulation is not None:
+            self._lived(self._simulation.hosts[event.host].kernel, event)
 
     def found(self) -> tuple[Leak, ...]:
         """What has leaked by now."""
-        remains = () if self._kernel is None else outliving(self._kernel.statistics())
+        hosts = () if self._simulation is None else self._simulation.hosts.values()
         return (
             *self._left,
             *(
-                Leak(0, f"{MAKERS[call]} {name}", *self._outliving[call, name])
-                for call, name in remains
-                if (call, name) in self._outliving
+                Leak(0, f"{MAKERS[call]} {name}", *self._outliving[host.name, call, name])
+                for host in hosts
+                for call, name in outliving(host.statistics())
+                if (host.name, call, name) in self._outliving
             ),
         )
 
     def _look(self, event: SystemCall) -> None:
         """Whatever the process has now that it had not is this call's."""
         body = current()
-        if body.simulation.kernel is not self._kernel:
+        if body.simulation is not self._simulation:
             if body.simulation.machine.name != "simulated":
                 raise Unsupported("Leaks on the native machine: it looks into the simulated kernel")
-            self._begin(body.simulation.kernel)
+            self._begin(body.simulation)
         where = ""
         thing = outliving_made(event)
         if thing is not None:
             where = _here()
-            self._outliving.setdefault(thing, (thing[0], where))
-        self._outliving.pop(outliving_unlinked(event), None)
+            self._outliving.setdefault((event.host, *thing), (thing[0], where))
+        self._outliving.pop((event.host, *outliving_unlinked(event)), None)
         for entry in made_by(event, body.process.table):
             if entry not in self._made and entry.fd not in STANDARD:
                 where = where or _here()

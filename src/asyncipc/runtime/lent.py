@@ -32,6 +32,7 @@ def _moved(package: str, version: str, hook: str, purpose: str) -> NoReturn:
 
 
 _TRIO: Final[Any] = trio._core._run.GLOBAL_RUN_CONTEXT
+_TRIO_THREADS: Final[Any] = trio._threads._active_threads_local
 
 
 def trio_cancelled() -> bool:
@@ -75,10 +76,11 @@ def trio_awaits_reality() -> bool:
 def trio_threads_at_work() -> bool:
     """Does a task wait for a real thread, whatever limiter it came through?
 
-    Public form: ``trio.testing.active_thread_count()``, whose import takes longer
-    than that of all else we need of trio's extras.
+    Public form: ``trio.testing.active_thread_count()``, which raises and catches two
+    errors for each jump of a run without threads, and takes long to import.
     """
-    return trio._threads.active_thread_count() > 0
+    threads = _TRIO.runner._locals.get(_TRIO_THREADS)
+    return threads is not None and threads.count > 0
 
 
 TRIO_DICE: Final = trio.lowlevel.RunVar[random.Random | None]("asyncipc dice", None)
@@ -145,6 +147,25 @@ def seed_trio(dice: random.Random) -> None:
     TRIO_DICE.set(dice)
 
 
+def hear_trio_threads(hear: Callable[[], None]) -> None:
+    """Call ``hear`` whenever a task asks for a worker thread; what it raises is what it gets.
+
+    ``trio.to_thread.run_sync`` and all that stands on it pass one name on their way, after which
+    a thread may come from a cache, and be no new one.
+    """
+    threads: Any = trio._threads
+    start = getattr(threads, "start_thread_soon", None)
+    if start is None:
+        hook = "trio._threads.start_thread_soon"
+        _moved("trio", trio.__version__, hook, "to refuse threads in a seeded run")
+
+    def start_thread_soon(*args: Any, **options: Any) -> None:
+        hear()
+        start(*args, **options)
+
+    threads.start_thread_soon = start_thread_soon
+
+
 def check_trio() -> None:
     """Try each hook from inside a trio task."""
     checks: tuple[tuple[str, str, Callable[[], object]], ...] = (
@@ -164,7 +185,7 @@ def check_trio() -> None:
             trio_awaits_reality,
         ),
         (
-            "trio._threads.active_thread_count",
+            "trio._threads._active_threads_local",
             "to hold virtual time while a real thread works",
             trio_threads_at_work,
         ),
@@ -260,6 +281,17 @@ def order_anyio_scopes() -> None:
     scope.__init__ = begin_in_order
 
 
+def anyio_library() -> tuple[Callable[[str], Any], Callable[[Any], None]]:
+    """How to tell anyio which loop runs, and how to take it back.
+
+    There is no public form: it asks the running task.  A timer runs in none, and may start
+    processes, as a planned restart does.
+    """
+    from anyio._core import _eventloop
+
+    return _eventloop.set_current_async_library, _eventloop.reset_current_async_library
+
+
 def check_asyncio() -> None:
     """Try each hook from inside an asyncio task."""
     import asyncio
@@ -270,6 +302,7 @@ def check_asyncio() -> None:
     try:
         asyncio_cancelled(task, anyio_task_states())
         anyio.CancelScope()._child_scopes  # type: ignore[attr-defined]  # noqa: B018
+        anyio_library()
     except AttributeError as error:
         purpose = "to see a cancellation before a call takes effect"
         _moved("asyncio", sys.version.split()[0], str(error), purpose)

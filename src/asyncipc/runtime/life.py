@@ -11,7 +11,6 @@ import errno
 from typing import TYPE_CHECKING
 
 from asyncipc.errors import fail
-from asyncipc.kernel.kernel import Kernel
 from asyncipc.kernel.signals.disposition import Action, SignalInfo, check_number
 from asyncipc.kernel.waitqueue import WouldBlock
 from asyncipc.runtime.process import Body, Program, name_of
@@ -21,15 +20,16 @@ if TYPE_CHECKING:
 
     from asyncipc.kernel.console import Console
     from asyncipc.kernel.processes.process import Process
-    from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.host import Host
 
 
 class Life:
     """Processes as tasks."""
 
-    def __init__(self, simulation: Simulation, kernel: Kernel) -> None:
-        self.simulation = simulation
-        self.kernel = kernel
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.simulation = host.simulation
+        self.kernel = host.kernel
 
     def services(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return ()
@@ -37,9 +37,11 @@ class Life:
     def first_process(self, name: str, console: Console) -> Process:
         return self.kernel.first_process(name, console)
 
-    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
+    def spawn(
+        self, program: Program, args: tuple[object, ...], console: Console, *, service: bool
+    ) -> int:
         process = self.first_process(name_of(program), console)
-        self.simulation.start(process, program, args)
+        self.simulation.start(self.host, process, program, args, service=service)
         return process.pid
 
     def is_inhabited(self) -> bool:
@@ -53,13 +55,13 @@ class Life:
 
     def fork(self, parent: Body, program: Program, args: tuple[object, ...]) -> int:
         child = self.kernel.fork(parent.process, name_of(program), parent.threads.own())
-        self.simulation.start(child, program, args)
+        self.simulation.start(self.host, child, program, args, service=parent.service)
         return child.pid
 
     def waitpid(self, parent: Body, pid: int, options: int) -> tuple[int, int] | WouldBlock:
         told = self.kernel.waitpid(parent.process, pid, options)
         if isinstance(told, tuple):
-            self.simulation.failures.pop(told[0], None)  # somebody asked, and knows
+            self.host.failures.pop(told[0], None)  # somebody asked, and knows
         return told
 
     def waitid(
@@ -67,8 +69,14 @@ class Life:
     ) -> SignalInfo | WouldBlock | None:
         told = self.kernel.waitid(parent.process, kind, number, options)
         if isinstance(told, SignalInfo):
-            self.simulation.failures.pop(told.si_pid, None)
+            self.host.failures.pop(told.si_pid, None)
         return told
+
+    def hostname(self) -> str:
+        return self.host.name
+
+    def clock_ns(self, clock: int) -> int:
+        return self.host.clock.read_ns(clock)
 
     def getppid(self, body: Body) -> int:
         parent = body.process.parent

@@ -23,8 +23,8 @@ from asyncipc.runtime.threads import MASK, Threads, run_handlers
 
 if TYPE_CHECKING:
     from asyncipc.kernel.signals.state import Thread
+    from asyncipc.runtime.host import Host
     from asyncipc.runtime.parking import Sleeper
-    from asyncipc.runtime.simulation import Simulation
 
 Program: TypeAlias = Callable[..., Awaitable[object]]
 
@@ -68,17 +68,21 @@ class Body:
     """``attention`` is the one test of the hot path: true while the process is
     stopped or over, while a handler is due or the masks of its tasks may differ,
     or while somebody watches, disturbs or wants to know who makes its calls.
+    ``service``: the simulation does not wait for it.
     """
 
     __slots__ = (
         "attention",
         "error",
+        "host",
+        "kernel",
         "machine",
         "next_program",
         "parking",
         "process",
         "result",
         "scope",
+        "service",
         "simulation",
         "sleepers",
         "task",
@@ -86,11 +90,14 @@ class Body:
         "threads",
     )
 
-    def __init__(self, simulation: Simulation, process: Process) -> None:
-        self.simulation = simulation
+    def __init__(self, host: Host, process: Process, *, service: bool = False) -> None:
+        self.simulation = simulation = host.simulation
+        self.host = host
+        self.kernel = host.kernel
         self.process = process
+        self.service = service
         self.parking = simulation.parking
-        self.machine = simulation.backend
+        self.machine = host.backend
         self.thread = simulation.thread
         self.scope = self.parking.scope()
         self.sleepers: dict[Sleeper, None] = {}  # in the order in which they fell asleep
@@ -106,7 +113,7 @@ class Body:
     def update_attention(self) -> None:
         running = self.process.state is State.RUNNING and self.next_program is None
         signals = self.threads.apart or self._is_signalled()
-        told = self.simulation.watched or self.simulation.kernel.callers_asked
+        told = self.simulation.watched or self.kernel.callers_asked
         self.attention = told or signals or not running
 
     def _is_signalled(self) -> bool:
@@ -126,7 +133,7 @@ class Body:
             sleeper.asleep[-1].line.leave(sleeper)
         for sleeper in self.sleepers:
             sleeper.let_go()
-        self.simulation.mourn(self)
+        self.simulation.mourning.begin(self)
 
     def _clear_out(self) -> None:
         """Every task of the program is to leave, one that is shielded too."""
@@ -163,11 +170,11 @@ class Body:
         """A signal to the calling task alone."""
         process = self.process
         info = SignalInfo(signal, SI_TKILL, process.pid, process.uid)
-        self.simulation.kernel.delivery.deliver(process, info, self.threads.own())
+        self.kernel.delivery.deliver(process, info, self.threads.own())
 
     def settle(self) -> None:
         """The calling task's mask has changed, which may make signals due."""
-        self.simulation.kernel.delivery.settle(self.process)
+        self.kernel.delivery.settle(self.process)
 
     def block_signals(self, mask: int) -> None:
         """The calling task's mask from now on, and that of the tasks it will start."""
@@ -182,7 +189,7 @@ class Body:
             raise ProcessEnd
 
     def exit(self, code: int) -> NoReturn:
-        self.simulation.kernel.end(self.process, exit_status(code))
+        self.kernel.end(self.process, exit_status(code))
         raise ProcessEnd
 
     def execute(self, program: Program, args: tuple[object, ...]) -> NoReturn:
@@ -190,7 +197,7 @@ class Body:
             raise Unsupported("the block of an embedded Simulation cannot become another program")
         self.threads.unite(self.threads.own())
         self.next_program = (program, args)  # from here on its tasks are served no more
-        self.simulation.kernel.execute(self.process, name_of(program))
+        self.kernel.execute(self.process, name_of(program))
         self._clear_out()
         raise ProcessEnd
 
@@ -210,7 +217,7 @@ class Body:
             (program, args), self.next_program = self.next_program, None
             self.scope = self.parking.scope()
             self.update_attention()
-        self.simulation.kernel.end(self.process, exit_status(0))
+        self.kernel.end(self.process, exit_status(0))
 
     async def _run_one(self, program: Program, args: tuple[object, ...]) -> None:
         try:
@@ -220,7 +227,7 @@ class Body:
             return
         except SystemExit as error:
             self.error = error
-            self.simulation.kernel.end(self.process, exit_status(exit_code(error)))
+            self.kernel.end(self.process, exit_status(exit_code(error)))
         except (Exception, BaseExceptionGroup) as error:
             self._ended_by(error)
         except BaseException as error:
@@ -228,7 +235,7 @@ class Body:
                 self._ended_by(error)
                 return
             # Cancelled from outside, or KeyboardInterrupt: the run is over.
-            self.simulation.kernel.end(self.process, SIGKILL)
+            self.kernel.end(self.process, SIGKILL)
             raise
 
     def _ended_by(self, error: BaseException) -> None:
@@ -236,18 +243,18 @@ class Body:
             _, rest = error.split(ProcessEnd)
             fatal = rest and rest.split(Exception)[1]
             if fatal is not None:
-                self.simulation.kernel.end(self.process, SIGKILL)
+                self.kernel.end(self.process, SIGKILL)
                 raise fatal
             if rest is None:
                 return
             error = rest
         if isinstance(error, TimeFrozen):
-            self.simulation.kernel.end(self.process, SIGKILL)
+            self.kernel.end(self.process, SIGKILL)
             raise error
         if self.process.alive and self.next_program is None:
             self.error = error
             self.simulation.process_failed(self, error)
-            self.simulation.kernel.end(self.process, exit_status(1))
+            self.kernel.end(self.process, exit_status(1))
 
 
 def exit_code(error: SystemExit) -> int:

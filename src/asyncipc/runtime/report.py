@@ -9,6 +9,7 @@ tables and all tasks are walked once per report, however many wait.
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import trio
 
+from asyncipc.kernel.ip.outside import FarEnd
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.processes.process import Process, SignalSource, State
 from asyncipc.kernel.waitqueue import WouldBlock
@@ -37,7 +39,11 @@ if TYPE_CHECKING:
 LIBRARIES: Final = frozenset({"anyio", "asyncio", "asyncipc", "contextlib", "outcome", "trio"})
 PROGRAMS: Final = "asyncipc.demos"
 """The one part of the package whose frames are a program's."""
+RUN: Final = "asyncipc.run"
+"""Whose frames are below all of a simulation's."""
 
+HOME: Final = "localhost"
+"""The host that goes without saying."""
 WAKERS_NAMED: Final = 5
 HINT_COLUMNS: Final = 100
 
@@ -51,10 +57,11 @@ class Awaited(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlockedTask:
-    """One task that waits.
+    """One task that waits, on ``host``.
 
-    ``wakers``: (pid, descriptor) of all who could end it.  ``writes``: it waits
-    for room.  ``hint``: what is wrong, if this task alone shows it.
+    ``wakers``: (pid, descriptor) of all who could end it; ``far``: who could from
+    another host.  ``writes``: it waits for room.  ``hint``: what is wrong, if this task
+    alone shows it.
     """
 
     pid: int
@@ -65,11 +72,13 @@ class BlockedTask:
     where: str
     writes: bool = False
     hint: str = ""
+    host: str = HOME
+    far: str = ""
 
     def woken_by(self) -> str:
         """The first of its wakers, and how many more there are."""
         if not self.wakers:
-            return "-"
+            return self.far or "-"
         named = ", ".join(
             f"pid {pid} fd {fd}" if fd >= 0 else f"pid {pid}"
             for pid, fd in self.wakers[:WAKERS_NAMED]
@@ -87,10 +96,15 @@ class BlockedReport:
     hints: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = [("pid", "program", "call", "waits for", "could be woken by", "at")]
-        rows += [
-            (str(t.pid), t.program, t.call, t.waits_for, t.woken_by(), t.where) for t in self.tasks
+        rows: list[tuple[str, ...]] = [
+            ("host", "pid", "program", "call", "waits for", "could be woken by", "at")
         ]
+        rows += [
+            (t.host, str(t.pid), t.program, t.call, t.waits_for, t.woken_by(), t.where)
+            for t in self.tasks
+        ]
+        if all(task.host == HOME for task in self.tasks):
+            rows = [row[1:] for row in rows]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = [
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
@@ -111,9 +125,14 @@ def _wrapped(hint: str) -> list[str]:
 
 
 def blocked_report(simulation: Simulation) -> BlockedReport:
-    """Every waiting task of every process, in order of pids."""
-    bodies = sorted(simulation.inhabitants(), key=lambda body: body.process.pid)
-    holders = _holders_by_file(simulation.kernel)
+    """Every waiting task of every process, host by host, in order of pids."""
+    order = {name: place for place, name in enumerate(simulation.hosts)}
+    bodies = sorted(
+        simulation.inhabitants(), key=lambda body: (order[body.host.name], body.process.pid)
+    )
+    holders: dict[object, Places] = {}
+    for host in simulation.hosts.values():
+        holders |= _holders_by_file(host.kernel)
     tasks: list[BlockedTask] = []
     for body, mine in _tasks_by_body(bodies).items():
         tasks += _blocked_tasks(body, mine, holders)
@@ -128,20 +147,22 @@ def _blocked_tasks(
         sleeper = asleep.get(id(task))
         if sleeper is not None:
             frames = list(_frames(task))
-            yield _in_a_call(body.process, sleeper, sleeper.asleep, frames, holders)
+            yield _in_a_call(body, sleeper, sleeper.asleep, frames, holders)
         elif _is_suspended(task):
-            yield _in_a_foreign_await(body.process, list(_frames(task)))
+            yield _in_a_foreign_await(body, list(_frames(task)))
 
 
 def _in_a_call(
-    process: Process,
+    body: Body,
     sleeper: Sleeper,
     asleep: Asleep,
     frames: list[FrameType],
     holders: Mapping[object, Places],
 ) -> BlockedTask:
+    process = body.process
     call, _, _, refusal = asleep
-    wakers = _holders(holders, refusal.source.wakers(refusal.mask))
+    ends = refusal.source.wakers(refusal.mask)
+    wakers = _holders(holders, ends)
     return BlockedTask(
         process.pid,
         process.name,
@@ -151,6 +172,8 @@ def _in_a_call(
         place_in_program(frames),
         is_room(refusal),
         hint_of_its_own(process, call, refusal, wakers),
+        body.host.name,
+        next((end.describe() for end in ends if isinstance(end, FarEnd)), ""),
     )
 
 
@@ -173,7 +196,8 @@ def _waits_for(process: Process, call: str, refusal: WouldBlock) -> str:
     return f"{'room' if is_room(refusal) else 'data'} in {source.describe()}"
 
 
-def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTask:
+def _in_a_foreign_await(body: Body, frames: list[FrameType]) -> BlockedTask:
+    process = body.process
     dead = "" if process.alive else "over, but swallows its cancellation in "
     return BlockedTask(
         process.pid,
@@ -182,6 +206,7 @@ def _in_a_foreign_await(process: Process, frames: list[FrameType]) -> BlockedTas
         "somebody outside the kernel",
         (),
         place_in_program(frames),
+        host=body.host.name,
     )
 
 
@@ -296,18 +321,31 @@ def _frames(task: Any) -> Iterator[FrameType]:
         link = getattr(link, "cr_await", None) or getattr(link, "gi_yieldfrom", None)
 
 
-def _is_program(frame: FrameType) -> bool:
+def is_program(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__", ""))
     return module.startswith(PROGRAMS) or module.partition(".")[0] not in LIBRARIES
 
 
 def place_in_program(frames: list[FrameType]) -> str:
     """The innermost line of the program itself."""
-    for frame in reversed(frames):
-        if _is_program(frame):
-            code: CodeType = frame.f_code
-            return f"{_short_path(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
-    return "-"
+    return next(map(place_of, filter(is_program, reversed(frames))), "-")
+
+
+def place_of(frame: FrameType, line: int | None = None) -> str:
+    """``directory/file.py:12 in function``; ``line``: where it is not the one that runs."""
+    code: CodeType = frame.f_code
+    return f"{_short_path(code.co_filename)}:{line or frame.f_lineno} in {code.co_name}"
+
+
+def stack_of_the_call(depth: int) -> Iterator[FrameType]:
+    """The frames of a call that is being made, innermost first, as far as the run.
+
+    ``depth``: how many of them are the asker's own, itself not counted.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and frame.f_globals.get("__name__") != RUN:
+        yield frame
+        frame = frame.f_back
 
 
 def _short_path(path: str) -> str:
@@ -318,7 +356,7 @@ def _foreign_call(frames: list[FrameType]) -> str:
     """What the program called to get there: the first frame that is not its own."""
     below = 0
     for index, frame in enumerate(frames):
-        if _is_program(frame):
+        if is_program(frame):
             below = index + 1
     if below >= len(frames):
         return "something of its own"

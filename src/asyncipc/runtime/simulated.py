@@ -19,6 +19,7 @@ from asyncipc.kernel.sockets.socket import Socket
 from asyncipc.runtime.life import Life
 from asyncipc.runtime.parking import QUANTUM_DEFAULT, Parking
 from asyncipc.runtime.process import CURRENT, Body
+from asyncipc.runtime.syscall import syscall
 from asyncipc.runtime.trio_parking import TrioParking
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sysv.semaphore_sets import SemaphoreSets
     from asyncipc.kernel.waitqueue import WouldBlock
     from asyncipc.runtime.backend import Backend, Sending
-    from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.host import Host
     from asyncipc.statistics import MachineStatistics
 
 
@@ -51,6 +52,12 @@ class Simulated(Life):
     @property
     def names(self) -> Namespace:
         return self.kernel.names
+
+    async def lookup(self, body: Body, name: str, family: int) -> tuple[str, ...]:
+        from asyncipc.runtime.lookup import Lookup
+
+        lookup = Lookup(body, name, family)
+        return await syscall("getaddrinfo", None, lookup, until_ns=lookup.until_ns)
 
     def pipe(self, flags: int) -> tuple[OpenFile, OpenFile]:
         return self.kernel.pipe(flags)
@@ -201,8 +208,8 @@ class SimulatedMachine:
     name = "simulated"
     quantum = QUANTUM_DEFAULT
 
-    def backend(self, simulation: Simulation) -> Backend:
-        return Simulated(simulation, simulation.kernel)
+    def backend(self, host: Host) -> Backend:
+        return Simulated(host)
 
     def parking(self, quantum: int) -> Parking:
         """asyncio is imported only where it runs: that is a sixth of our import time."""

@@ -1,6 +1,6 @@
-"""The simulation: one machine and all its processes, inside one event loop.
+"""The simulation: hosts, their processes and their network, inside one event loop.
 
-It is the root of every process: it ends when all of them have ended.  In a
+It is the root of every process: it ends when all but services have ended.  In a
 run of its own (:func:`asyncipc.run`) it owns time, and knows when nobody can
 go on; embedded in somebody else's run (``async with Simulation()``) it lives
 on that run's clock, and can only answer when asked (``blocked_report``).
@@ -23,33 +23,31 @@ import anyio.to_thread
 
 from asyncipc.errors import Deadlock, TimeFrozen
 from asyncipc.events import Observer
-from asyncipc.kernel.console import Console
-from asyncipc.kernel.kernel import Kernel, exit_status
+from asyncipc.kernel.kernel import exit_status
 from asyncipc.kernel.processes.process import Process
 from asyncipc.kernel.signals.disposition import SIGKILL
-from asyncipc.kernel.timers import Timer, Timers
+from asyncipc.kernel.timers import Timers
 from asyncipc.runtime import lent
 from asyncipc.runtime.backend import Machine
-from asyncipc.runtime.clock import SECOND, LentTime, VirtualTime, frozen_report
+from asyncipc.runtime.clock import LentTime, VirtualTime
 from asyncipc.runtime.error_groups import the_only_one, without_process_end
 from asyncipc.runtime.fault_plan import Fault, FaultPlan
-from asyncipc.runtime.memory import Reserved
+from asyncipc.runtime.host import Host
+from asyncipc.runtime.mourning import Mourning
 from asyncipc.runtime.parking import STRICT, Group, Parking, Sleeper
 from asyncipc.runtime.process import (
     CURRENT,
     Body,
     Program,
-    calling,
-    check_program,
     current,
     name_of,
     print_failure,
-    print_undead,
 )
 from asyncipc.runtime.report import BlockedReport, blocked_report
 from asyncipc.runtime.simulated import SIMULATED
 from asyncipc.runtime.tap import Tap
 from asyncipc.runtime.threads import MASK
+from asyncipc.runtime.topology import Topology
 
 if TYPE_CHECKING:
     from asyncipc.statistics import MachineStatistics
@@ -57,9 +55,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STEP_LIMIT: Final = 10_000_000
-
-MOURNING_NS: Final = 60 * SECOND
-"""How long a task may outlive its process on the machine's clock, unreported."""
 
 
 def write_to_stdout(data: bytes) -> None:
@@ -70,8 +65,8 @@ def write_to_stdout(data: bytes) -> None:
 
 
 @final
-class Simulation:
-    """One simulated machine.
+class Simulation(Topology):
+    """One or several machines; a program's own is ``localhost``.
 
     ``seed``: fixes the scheduler's order and every die; None leaves both to
     chance.  ``quantum``: how many calls may pass without others having their
@@ -101,27 +96,21 @@ class Simulation:
             raise ValueError(f"quantum counts calls: at least 1, not {quantum}")
         self.seed, self.quantum = seed, quantum
         self.fault_plan = FaultPlan(faults)
-        self.kernel = Kernel()
-        self.kernel.memory = Reserved()
-        self.kernel.caller = partial(calling, self.kernel.init)
         self.machine = machine
-        self.backend = machine.backend(self)
         self.bodies: dict[Body, None] = {}
-        self.failures: dict[int, BaseException] = {}
+        self._awaited = 0  # of the bodies: all but services
         self.tap = Tap(self)
         self.watched = False
         self.thread = 0
         self.parking: Parking
-        self.timers: Timers
-        self.console = Console(self.kernel, console)
-        self.console.hold()
+        super().__init__(self, console)
         self._tree: AbstractAsyncContextManager[Group]
         self._group: Group
         self._root: Sleeper
         self._main: Body | None = None
         self._verdict: BaseException | None = None
         self._token: Token[Body] | None = None
-        self._mourned: dict[Body, Timer] = {}
+        self.mourning = Mourning(self)
         for observer in observers:
             self.subscribe(observer)
         self._update_watched()
@@ -140,8 +129,7 @@ class Simulation:
 
     def _update_watched(self) -> None:
         seen = bool(self.tap.observers)
-        self.kernel.wire = self.tap.moved if seen else None
-        self.kernel.life = self.tap.lived if seen else None
+        self.watch(self.tap if seen else None)
         self.watched = seen or bool(self.fault_plan.faults)
         for body in self.inhabitants():
             body.update_attention()
@@ -156,8 +144,8 @@ class Simulation:
         return blocked_report(self)
 
     def statistics(self) -> MachineStatistics:
-        """Every object of the machine, as values, now."""
-        return self.backend.statistics()
+        """Every object of the program's own machine, as values, now."""
+        return self.localhost.statistics()
 
     def dice(self, purpose: str) -> random.Random:
         """The random stream of one purpose: a new one shifts no other's draws."""
@@ -167,15 +155,21 @@ class Simulation:
 
     def spawn(self, program: Program, *args: object) -> int:
         """Start a program as a child of init, with descriptors 0, 1 and 2; its pid."""
-        check_program(program)
-        if self._main is None:
-            raise RuntimeError("the simulation is not running: spawn inside its block or its run")
-        return self.backend.spawn(program, args, self.console)
+        return self.localhost.spawn(program, *args)
 
-    def start(self, process: Process, program: Program, args: tuple[object, ...]) -> Body:
+    def start(
+        self,
+        host: Host,
+        process: Process,
+        program: Program,
+        args: tuple[object, ...],
+        *,
+        service: bool = False,
+    ) -> Body:
         """Give a process a body; it runs from the next time its creator yields."""
-        body = Body(self, process)
+        body = Body(host, process, service=service)
         self.bodies[body] = None
+        self._awaited += not service
         self._group.start_soon(self._run, body, program, args, name=process.name)
         return body
 
@@ -184,57 +178,25 @@ class Simulation:
             await body.run(program, args)
         finally:
             del self.bodies[body]
-            mourned = self._mourned.pop(body, None)
-            if mourned is not None:
-                self.timers.cancel(mourned)
-                self._set_impatience()
+            self._awaited -= not body.service
+            self.mourning.end(body)
             self.someone_left()
 
     def someone_left(self) -> None:
         """A process has ended: it may have been the last."""
-        if not self.bodies:
+        if not self._awaited:
             self._root.wake()
 
     def is_block(self, body: Body) -> bool:
         """Is it the caller's block, which is no task of ours to run or replace?"""
         return body is self._main and self._token is not None
 
-    def mourn(self, body: Body) -> None:
-        """A process is over: its task should be, soon.  One that stays is reported."""
-        if body in self.bodies:
-            due = self.timers.now() + MOURNING_NS
-            self._mourned[body] = self.timers.arm(due, partial(self._outlived, body))
-            self._set_impatience()
-
-    def _set_impatience(self) -> None:
-        if isinstance(self.timers, VirtualTime):
-            self.timers.impatient = bool(self._mourned)
-
-    def _outlived(self, body: Body) -> None:
-        """If only such tasks are left, the run will never end by itself."""
-        print_undead(body.process)
-        self.mourn(body)
-        if not self._anybody_lives():
-            self._bring_down(Deadlock(self.blocked_report()))
-
-    def _frozen(self, time: VirtualTime) -> None:
-        """Time stands still: because of tasks that should be dead, or of living ones."""
-        if self._mourned and not self._anybody_lives():
-            for body in self._mourned:
-                print_undead(body.process)
-            self._bring_down(Deadlock(self.blocked_report()))
-        elif time.is_at_limit():
-            self._bring_down(frozen_report(time.steps))
-
-    def _anybody_lives(self) -> bool:
-        return any(body.process.alive for body in self.bodies)
-
     def process_failed(self, body: Body, error: BaseException) -> None:
         """A program raised: fatal for the run if it is the first, else kept and shown."""
         if body is self._main:
             self.judge(error)
             return
-        self.failures[body.process.pid] = error
+        body.host.failures[body.process.pid] = error
         print_failure(body.process.pid, body.process.name, error)
 
     # -- a run of its own
@@ -257,19 +219,20 @@ class Simulation:
         try:
             async with self.parking.group() as self._group:
                 self._serve()
-                process = self.backend.first_process(name_of(program), self.console)
-                main = self._main = self.start(process, program, args)
+                home = self.localhost
+                process = home.backend.first_process(name_of(program), home.console)
+                main = self._main = self.start(home, process, program, args)
                 try:
                     await self._until_all_have_ended()
                 except BaseException as error:
                     self._verdict = error
-                    self._end_all()
+                self._end_all()
                 if self._verdict is not None or time is None:
                     self._group.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             raise the_only_one(group) from None
         finally:
-            self.backend.close()
+            self.localhost.backend.close()
             if time is not None:
                 time.over = True
         if self._verdict is not None:
@@ -280,8 +243,8 @@ class Simulation:
         return main.result  # type: ignore[return-value]
 
     def _virtual(self, time: VirtualTime) -> VirtualTime:
-        time.stalled = self.stalled
-        time.frozen = partial(self._frozen, time)
+        time.stalled, time.failed = self.stalled, self.judge
+        time.frozen = partial(self.mourning.frozen, time)
         time.threads = anyio.to_thread.current_default_thread_limiter()
         return time
 
@@ -289,7 +252,7 @@ class Simulation:
         """Start what goes on beside the processes until the last has ended."""
         if isinstance(self.timers, LentTime):
             self._group.start_soon(self.timers.pump, name="asyncipc timers")
-        for service in self.backend.services():
+        for service in self.localhost.backend.services():
             self._group.start_soon(service, name=f"asyncipc {service.__name__}")
 
     def judge(self, verdict: BaseException) -> None:
@@ -300,9 +263,9 @@ class Simulation:
 
     def stalled(self) -> None:
         """Nobody can run and nothing is due."""
-        self._bring_down(Deadlock(self.blocked_report()))
+        self.bring_down(Deadlock(self.blocked_report()))
 
-    def _bring_down(self, verdict: Deadlock | TimeFrozen) -> None:
+    def bring_down(self, verdict: Deadlock | TimeFrozen) -> None:
         """End the run.  Who did not heed the first verdict takes the loop with it."""
         if self._verdict is not None:
             raise verdict
@@ -311,12 +274,12 @@ class Simulation:
     def _end_all(self) -> None:
         """End every process in order of birth: a cancel scope's own order is by address."""
         for body in list(self.bodies):
-            self.kernel.end(body.process, SIGKILL)
+            body.kernel.end(body.process, SIGKILL)
 
     def _begin(self, timers: Timers, parking: Parking) -> None:
         if self._main is not None:
             raise RuntimeError("a simulation runs once: make a new one")
-        self.timers = self.kernel.timers = timers
+        self.begin(timers)
         self.thread = threading.get_ident()
         self.parking = parking
         self._root = self.parking.sleeper(None)
@@ -324,14 +287,15 @@ class Simulation:
             lent.seed_trio(self.dice("scheduler"))
 
     async def _until_all_have_ended(self) -> None:
-        while (self.bodies or self.backend.is_inhabited()) and self._verdict is None:
+        inhabited = self.localhost.backend.is_inhabited
+        while (self._awaited or inhabited()) and self._verdict is None:
             await self.parking.sleep(self._root)
         if self._verdict is not None:
             raise self._verdict
 
     def _raise_failures(self) -> None:
-        if self.failures:
-            errors = list(self.failures.values())
+        errors = [error for host in self.hosts.values() for error in host.failures.values()]
+        if errors:
             raise BaseExceptionGroup("processes failed and nobody waited for them", errors)
 
     # -- embedded in a run of somebody else's
@@ -341,9 +305,15 @@ class Simulation:
         self._begin(LentTime(parking.seconds), parking)
         self._tree = self.parking.group()
         self._group = await self._tree.__aenter__()
-        self._serve()
-        process = self.backend.first_process("main", self.console)
-        body = self._main = Body(self, process)
+        try:
+            self._serve()
+            process = self.localhost.backend.first_process("main", self.localhost.console)
+        except BaseException:
+            self._group.cancel_scope.cancel()
+            await self._tree.__aexit__(None, None, None)
+            self.localhost.backend.close()
+            raise
+        body = self._main = Body(self.localhost, process)
         body.task = self.parking.current_task()
         body.scope.__enter__()
         self._token = CURRENT.set(body)
@@ -359,20 +329,21 @@ class Simulation:
         assert self._main is not None
         assert self._token is not None
         CURRENT.reset(self._token)
-        self.kernel.end(self._main.process, exit_status(0 if error is None else 1))
+        self.localhost.kernel.end(self._main.process, exit_status(0 if error is None else 1))
         raised = self._leave_block(without_process_end(error))
         if raised is None:
             try:
                 await self._until_all_have_ended()
             except BaseException as late:
                 raised = late
+        self._end_all()
         self._group.cancel_scope.cancel()
         try:
             await self._tree.__aexit__(type(raised) if raised else None, raised, None)
         except BaseExceptionGroup as group:
             raised = the_only_one(group)
         finally:
-            self.backend.close()
+            self.localhost.backend.close()
         if raised is None:
             self._raise_failures()
         elif raised is not error:

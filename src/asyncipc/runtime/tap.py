@@ -16,13 +16,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
 from asyncipc.errors import errno_name, fail
-from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Wire
+from asyncipc.events import Event, Failure, Observer, ProcessLife, SystemCall, Transit, Wire
 from asyncipc.kernel.descriptors import Descriptor
 from asyncipc.kernel.openfile import OpenFile
 from asyncipc.kernel.processes.process import Process
 from asyncipc.runtime.process import CURRENT, Body, name_of
 
 if TYPE_CHECKING:
+    from asyncipc.network.packet import Packet
     from asyncipc.runtime.parking import Place
     from asyncipc.runtime.simulation import Simulation
 
@@ -37,23 +38,27 @@ class Tap:
         self.observers: list[Observer] = []
 
     def called(
-        self, pid: int, call: str, args: tuple[object, ...], result: object, blocked_ns: int
+        self, body: Body, call: str, args: tuple[object, ...], result: object, blocked_ns: int
     ) -> None:
-        head = self._head(pid)
+        head = self._head(body.host.name, body.process.pid)
         self._emit(SystemCall(*head, call, tuple(map(plain, args)), plain(result), blocked_ns))
 
-    def moved(self, source: OpenFile, target: OpenFile, size: int) -> None:
+    def moved(self, host: str, source: OpenFile, target: OpenFile, size: int) -> None:
         body = CURRENT.get(None)
         pid = 0 if body is None else body.process.pid
-        self._emit(Wire(*self._head(pid), source.describe(), target.describe(), size))
+        self._emit(Wire(*self._head(host, pid), source.describe(), target.describe(), size))
 
-    def lived(self, process: Process, change: str, detail: str) -> None:
-        self._emit(ProcessLife(*self._head(process.pid), change, detail))
+    def lived(self, host: str, process: Process, change: str, detail: str) -> None:
+        self._emit(ProcessLife(*self._head(host, process.pid), change, detail))
 
-    def _head(self, pid: int) -> tuple[int, int, str, int]:
+    def travelled(self, packet: Packet, source: str, target: str, fate: str) -> None:
+        """What became of a packet on the way from host ``source`` to host ``target``."""
+        head = self._head(source, 0)
+        self._emit(Transit(*head, source, target, packet.describe(), packet.size, fate))
+
+    def _head(self, host: str, pid: int) -> tuple[int, int, str, int]:
         self._sequence += 1
-        simulation = self._simulation
-        return self._sequence, simulation.timers.now(), simulation.kernel.name, pid
+        return self._sequence, self._simulation.timers.now(), host, pid
 
     def _emit(self, event: Event) -> None:
         for observer in tuple(self.observers):
@@ -131,8 +136,7 @@ class Attendance:
     def returned(self, result: object) -> None:
         simulation = self._body.simulation
         blocked_ns = simulation.timers.now() - self._since_ns
-        pid = self._body.process.pid
-        simulation.tap.called(pid, self._call, self._shown, result, blocked_ns)
+        simulation.tap.called(self._body, self._call, self._shown, result, blocked_ns)
 
     def failed(self, error: OSError) -> None:
         self.returned(Failure(errno_name(error.errno or 0)))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MASK: Final[ContextVar[int]] = ContextVar("asyncipc signal mask", default=0)
 """What a task that is started now will block."""
 SIGNALLED: Final = "a signal came"
+NO_OTHERS: Final[WeakKeyDictionary[Any, Thread]] = WeakKeyDictionary()
+"""Stands for the tasks of every process whose tasks have one mask."""
 
 
 @final
@@ -38,7 +40,7 @@ class Threads:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._others: WeakKeyDictionary[Any, Thread] = WeakKeyDictionary()
+        self._others = NO_OTHERS
         self.apart = False
 
     def __iter__(self) -> Iterator[Thread]:
@@ -74,7 +76,7 @@ class Threads:
         """
         if self.apart:
             return
-        self.apart = True
+        self.apart, self._others = True, WeakKeyDictionary()
         body, main = self._body, self._body.process.main
         of_all, own = MASK.get(), main.mask
         tasks = [sleeper.task for sleeper in body.sleepers if sleeper.task is not None]
@@ -93,7 +95,7 @@ class Threads:
     def unite(self, main: Thread) -> None:
         """exec: ``main`` is the only thread there is."""
         self._body.process.main = main
-        self._others.clear()
+        self._others = NO_OTHERS
         self.apart = False
 
     def alert(self, leaving: Sleeper | None = None) -> None:
@@ -143,14 +145,14 @@ def run_handlers(body: Body) -> Action | None:
             for frame in reversed(frames):
                 body.threads.own().pending.put_back(frame.info)
                 body.threads.set_mask(frame.mask)
-            body.simulation.kernel.delivery.settle(body.process)
+            body.kernel.delivery.settle(body.process)
     return first
 
 
 def _new_frames(body: Body) -> Iterator[Frame]:
     """All that is due now, each with the masks of those before it in force."""
     thread = body.threads.own()
-    take = body.simulation.kernel.delivery.take_handled
+    take = body.kernel.delivery.take_handled
     while taken := take(body.process, thread):
         info, action = taken
         deferred = 0 if action.flags & SA_NODEFER else bit(info.si_signo)
@@ -161,7 +163,7 @@ def _run(body: Body, frames: list[Frame]) -> None:
     """The handler on top of the stack."""
     info, action, mask = frames.pop()
     assert not isinstance(action.handler, Disposition)
-    kernel, process = body.simulation.kernel, body.process
+    kernel, process = body.kernel, body.process
     if kernel.life is not None:
         kernel.tell(process, "signal", " ".join(map(str, info[:4])))
     body.threads.set_mask(body.threads.own().mask)  # what the handler starts inherits it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from asyncipc.events import Event, Failure, ProcessLife, SystemCall
+from asyncipc.events import Event, Failure, ProcessLife, SystemCall, Transit
 from asyncipc.trace.recorder import name_of
 from asyncipc.trace.strace import SECOND
 
@@ -35,7 +35,8 @@ def entry(event: Event) -> dict[str, Any]:
         return {**head, "args": event.args, "result": result(event), "blocked": blocked}
     if isinstance(event, ProcessLife):
         return {**head, "detail": event.detail}
-    return {**head, "source": event.source, "target": event.target, "size": event.size}
+    way = {**head, "source": event.source, "target": event.target, "size": event.size}
+    return {**way, "what": event.what, "fate": event.fate} if isinstance(event, Transit) else way
 
 
 def result(event: SystemCall) -> object:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import final
 
-from asyncipc.events import Event, Failure, ProcessLife, SystemCall
+from asyncipc.events import Event, ProcessLife, SystemCall, Transit
+from asyncipc.trace.digest import Digest, canonical
 
 
 @final
@@ -33,7 +33,7 @@ class Recorder:
         """The events of one process, or of one kind, or both.
 
         ``call`` is a system call's name, or a change in a process's life
-        (``born``, ``exited``, ...), or ``wire``.
+        (``born``, ``exited``, ...), ``wire`` or ``packet``.
         """
         return [
             event
@@ -46,27 +46,17 @@ class Recorder:
         return "".join(f"{canonical(event)}\n" for event in self.events)
 
     def digest(self) -> str:
-        """SHA-256 of ``text()``, in hexadecimal digits."""
-        return hashlib.sha256(self.text().encode()).hexdigest()
+        """What a :class:`~asyncipc.trace.digest.Digest` would say: SHA-256 of ``text()``."""
+        digest = Digest()
+        for event in self.events:
+            digest(event)
+        return digest.hexdigest()
 
 
 def name_of(event: Event) -> str:
     """What happened, in one word."""
     if isinstance(event, SystemCall):
         return event.call
-    return event.change if isinstance(event, ProcessLife) else "wire"
-
-
-def canonical(event: Event) -> str:
-    """One event as text: its kind, then its fields in their order."""
-    values = (getattr(event, name) for name in type(event).__slots__)
-    return " ".join([type(event).__name__, *map(_canonical_value, values)])
-
-
-def _canonical_value(value: object) -> str:
-    # Enumerations of int print differently from one Python to the next.
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, tuple):
-        return f"({','.join(map(_canonical_value, value))})"
-    return value.name if isinstance(value, Failure) else repr(value)
+    if isinstance(event, ProcessLife):
+        return event.change
+    return "packet" if isinstance(event, Transit) else "wire"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, final
 
-from asyncipc.events import Event, ProcessLife, SystemCall, Wire
+from asyncipc.events import Event, ProcessLife, SystemCall, Transit, Wire
 from asyncipc.trace import ipc_words
 from asyncipc.trace.ipc_words import HANDLE_CALLS, HANDLES, TUPLES, control_text
 from asyncipc.trace.words import ARGUMENTS as FIRST_ARGUMENTS
@@ -32,6 +32,8 @@ from asyncipc.trace.words import (
 )
 from asyncipc.trace.words import PATHS as FIRST_PATHS
 
+HOME: Final = "localhost"
+"""The host that goes without saying."""
 BYTES_SHOWN: Final = 32
 """As strace -s: what is longer ends in dots."""
 SECOND: Final = 1_000_000_000
@@ -47,10 +49,13 @@ NOTICEABLE_NS: Final = 500_000
 
 def line(event: Event) -> str:
     """One event as one line of text."""
-    return f"pid {event.pid}  {_what(event)}"
+    if isinstance(event, Transit):
+        return f"{event.source} → {event.target}  {event.fate}: {event.what}"
+    host = "" if event.host == HOME else f"{event.host} "
+    return f"{host}pid {event.pid}  {_what(event)}"
 
 
-def _what(event: Event) -> str:
+def _what(event: SystemCall | Wire | ProcessLife) -> str:
     if isinstance(event, SystemCall):
         return call_text(event)
     if isinstance(event, ProcessLife):
@@ -214,7 +219,7 @@ class Strace:
     """An observer that writes a line for each call and each change in a process's life.
 
     ``write`` gets each line, without its end: ``print``, or ``lines.append``.
-    ``wire=True`` tells of the bytes on their way, too.
+    ``wire=True`` tells of the bytes and packets on their way, too.
     """
 
     def __init__(self, write: Callable[[str], None] = print, *, wire: bool = False) -> None:
@@ -222,5 +227,5 @@ class Strace:
         self._wire = wire
 
     def __call__(self, event: Event) -> None:
-        if self._wire or not isinstance(event, Wire):
+        if self._wire or not isinstance(event, Wire | Transit):
             self._write(line(event))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from asyncipc.events import Event, Wire
+from asyncipc.events import Event, Transit, Wire
 from asyncipc.trace.strace import SECOND, line
 
 
@@ -20,14 +20,16 @@ class Transcript:
     """An observer, and a console: give a run both.
 
     ``asyncipc.run(main, observers=[transcript], console=transcript.output)``.
-    ``write`` gets each line, without its end.
+    ``write`` gets each line, without its end.  ``packets=True`` tells of those
+    between hosts, too.
     """
 
-    def __init__(self, write: Callable[[str], None] = print) -> None:
+    def __init__(self, write: Callable[[str], None] = print, *, packets: bool = False) -> None:
         self._write = write
+        self._hidden = Wire if packets else Wire | Transit
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, Wire):
+        if not isinstance(event, self._hidden):
             self._row(f"{event.t_ns / SECOND:.3f} s", line(event))
 
     def output(self, data: bytes) -> None:

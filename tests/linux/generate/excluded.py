@@ -7,7 +7,7 @@ outcome betrays is left out by the grammars themselves (``LEFT_OUT``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +18,10 @@ from tests.linux.oplang import BLOCK, Written, parse
 class Excluded:
     """``line``: of the operation; ``outcomes``: ``simulated -> real``, as text.
 
-    ``asleep``: what somebody did who slept at that time.  ``rival``: what
-    somebody else did who slept on the socket that the joined one reads.
-    ``earlier``: what moved something before.
+    ``asleep``: what somebody did who slept at that time.  ``beside``: what
+    somebody else slept in while the joined one did.  ``rival``: the same, of a
+    socket that both read.  ``earlier``: what moved something before.  ``since``:
+    what was done before and gave that, as ``line -> outcome``.
     """
 
     name: str
@@ -28,8 +29,10 @@ class Excluded:
     line: str
     outcomes: str = ".*"
     asleep: str = ""
+    beside: str = ""
     rival: str = ""
     earlier: str = ""
+    since: str = ""
 
 
 READS: Final = r"\b(read|readv|readlen|recv|recvn|recvfrom|recvmsg|recvfds) "
@@ -44,14 +47,15 @@ EXCLUDED: Final = (
     Excluded(
         "an urgent byte for an end that reads no more leaves no trace there but the reset",
         ("tcp", "parked-tcp"),
-        "poll ",
-        r"\S*HUP\S* -> \S*PRI\S*HUP\S*",
+        r"\b(poll|select) ",
+        r"\S*HUP\S* -> \S*PRI\S*HUP\S*|(\[.*)'-'\] -> \1'\w+'\]",
     ),
     Excluded(
         "how far a page was filled that a splice moved from before others: taken from its octets",
         ("pipes", "fifos"),
-        r"\b(write|writev) ",
-        r"EAGAIN -> \d+|\d+ -> EAGAIN",
+        r"\b(write|writev|fill|poll) ",
+        r"EAGAIN -> \d+|\d+ -> EAGAIN|\d{4,} -> \d{4,}|OUT -> -|- -> OUT"
+        r"|\[.*EAGAIN'\] -> \[.*EAGAIN'\]",
         earlier=r"\bsplice ",
     ),
     Excluded(
@@ -59,6 +63,12 @@ EXCLUDED: Final = (
         ("files",),
         r"\b(read|readlen|readv|pread|preadv|recv|mmread) ",
         earlier=r"\b(splice|sendfile) ",
+    ),
+    Excluded(
+        "sendfile to a number that is not open is EBADF, whatever else is wrong",
+        ("files",),
+        r"\bsendfile ",
+        "EBADF -> (ESPIPE|EINVAL)",
     ),
     Excluded(
         "who waits for a group that its last child has left gets ECHILD; on Linux it sleeps on",
@@ -71,7 +81,7 @@ EXCLUDED: Final = (
         "a poller of a pidfd and a parent that waits: the parent is first, on Linux they race",
         ("parked-waits",),
         "join",
-        r"\[1, 'IN\|HUP'\] -> \[1, 'IN'\]",
+        r"\[1, 'IN\|HUP'\] -> \[1, 'IN'\]|\[1, 'IN'\] -> \[1, 'IN\|HUP'\]",
         asleep=r"\bwait(pid|id) ",
     ),
     Excluded(
@@ -81,10 +91,109 @@ EXCLUDED: Final = (
         "DIED -> ok",
     ),
     Excluded(
+        "of those who die of a signal to their group, the first wins; on Linux they race",
+        ("processes", "parked-waits"),
+        r"\b(kill|killpg|pidfd_open|getpgid|getsid|procstate|setpgid) ",
+        ".* -> ESRCH|ESRCH -> .*|zombie -> gone|gone -> zombie",
+        since=r"\bignore SIGCHLD",
+    ),
+    Excluded(
+        "who lets somebody go on that then stops or ends it has returned; on Linux it has not",
+        ("processes", "parked-waits"),
+        r"\bkill \S+ SIGCONT",
+        "ok -> (BLOCK|DIED)",
+        asleep=r"\bkill \S+ SIG(STOP|TERM|KILL)",
+    ),
+    Excluded(
+        "of a child that goes on and ends at once the parent is told both; on Linux they race",
+        ("parked-waits",),
+        "join",
+        r"\[.*(continued|CLD_CONTINUED).*\] -> .*",
+        since=r"\bexit \d+ -> BLOCK",
+    ),
+    Excluded(
+        "who has just done something sleeps; on Linux it may still be about to",
+        ("processes",),
+        r"\b(procstate|join) ",
+        "sleeping -> running",
+    ),
+    Excluded(
+        "one polls an epoll, another waits in it: both are told here, on Linux they race",
+        ("parked-readiness",),
+        "join",
+        r"\[1, .*\] -> BLOCK|BLOCK -> \[1, .*\]",
+        beside=r"\bepoll_wait ",
+    ),
+    Excluded(
+        "a trylock of a mutex that is not recoverable leaves it free; glibc 2.36 leaves it locked",
+        ("parked-sync",),
+        r"\b(mutex_\w+|cond_wait|join) ",
+        "ENOTRECOVERABLE -> (EBUSY|BLOCK)|EPERM -> DIED",
+        since=r"\bmutex_trylock .* -> ENOTRECOVERABLE",
+    ),
+    Excluded(
+        "who is killed as it waits at a condition of glibc's leaves it to hold up who signals",
+        ("parked-sync",),
+        r"\bcond_(signal|broadcast) ",
+        "ok -> BLOCK",
+        since=r"\bkill .* SIGKILL -> (ok|DIED)",
+    ),
+    Excluded(
+        "of several senders for whom there is room the first in line sends; on Linux they race",
+        ("parked-messages",),
+        "join",
+        "ok -> BLOCK|BLOCK -> ok",
+        beside=r"\bmsgsnd ",
+    ),
+    Excluded(
+        "those whom a condition lets go get the mutex in order; those of glibc race for it",
+        ("parked-sync",),
+        "join",
+        "ok -> BLOCK|BLOCK -> ok",
+        beside=r"\b(cond_wait|mutex_lock) ",
+        since=r"\bcond_(signal|broadcast) ",
+    ),
+    Excluded(
+        "receivers that IPC_SET wakes keep their places; on Linux they race for them",
+        ("parked-messages",),
+        "join",
+        beside=r"\bmsgrcv ",
+        since=r"\bmsgset .* -> ok",
+    ),
+    Excluded(
+        "several in accept whom a shutdown of the other half wakes keep their places; on Linux "
+        "they race for them",
+        ("parked-tcp",),
+        "join",
+        "fd -> BLOCK|BLOCK -> fd",
+        beside=r"\baccept4 ",
+        since=r"\bshutdown l\d+ SHUT_WR -> ok",
+    ),
+    Excluded(
+        "of several woken for a lock at once the first has it; on Linux they race",
+        ("parked-locks",),
+        "join",
+        "ok -> BLOCK|BLOCK -> ok",
+        beside=r"\b(flock|setlk|lockf) ",
+    ),
+    Excluded(
+        "a circle of UNIX sockets in flight, by a number used anew: Linux collects it later",
+        ("unix-dgram",),
+        r"\b(send|sendto|sendmsg|write|writev) ",
+        "ECONNREFUSED -> .*",
+        since=r"\bsendmsg .* fds=\[\w.* -> \d",
+    ),
+    Excluded(
         "several asleep reading one stream: the first in line wins, on Linux they race",
         ("parked-stream",),
         "join",
         rival=READS,
+    ),
+    Excluded(
+        "several asleep reading one stream by recvfds, which does not tell how much it took",
+        ("parked-stream",),
+        READS,
+        since=r"\brecvfds .* -> BLOCK",
     ),
     Excluded(
         "a sleeping MSG_PEEK passes the wake on, on Linux it keeps it",
@@ -108,6 +217,8 @@ LEFT_OUT: Final = {
     "goes to the end of it: who may sleep writes at most PIPE_BUF",
     "several asleep reading an eventfd": "Linux wakes all of them, and they race: one may sleep",
     "a reader and a poller asleep on one object": "they race on Linux: pollers sleep alone",
+    "a second signal for who has not handled the first": "handlers run at a process's calls, on "
+    "Linux at once: whoever a handler may run in makes a call",
     "handlers of Python": "its interpreter runs one handler once for several signals, in order of "
     "their numbers: handlers are those of C",
     "recvfds with SO_PASSCRED": "the operation takes credentials for descriptors",
@@ -125,15 +236,17 @@ def reason(
     family = case.partition(":")[0]
     line = program[-1][0]
     asleep = sleepers(program)
-    rivals = _rivals(program, asleep)
+    others = _others(program)
     for known in EXCLUDED:
         if (
             family in known.families
             and re.search(known.line, line)
             and re.fullmatch(known.outcomes, f"{simulated} -> {real}", re.DOTALL)
             and _some(known.asleep, asleep.values())
-            and _some(known.rival, rivals)
+            and _some(known.beside, others[1:])
+            and _some(known.rival, _rivals(program, others))
             and _some(known.earlier, (other for other, outcome in program if _moved(outcome)))
+            and _some(known.since, (f"{other} -> {outcome}" for other, outcome in program[:-1]))
         ):
             return known.name
     return None
@@ -147,11 +260,9 @@ def _some(wanted: str, lines: Iterable[str]) -> bool:
     return not wanted or any(re.search(wanted, line) for line in lines)
 
 
-def _rivals(program: Sequence[tuple[str, Written]], asleep: Mapping[str, str]) -> list[str]:
-    """What the others slept in whose socket is the one that the joined task reads."""
-    last = parse(program[-1][0])
-    own = asleep.get(last.tokens[0], "") if last.op == "join" else ""
-    if not re.search(READS, own):
+def _rivals(program: Sequence[tuple[str, Written]], asleep: Sequence[str]) -> list[str]:
+    """Those of the others whose socket is the one that the first reads."""
+    if not asleep or not re.search(READS, asleep[0]):
         return []
     copies = {
         copy.names[0]: copy.tokens[0]
@@ -165,7 +276,29 @@ def _rivals(program: Sequence[tuple[str, Written]], asleep: Mapping[str, str]) -
             name = copies[name]
         return name
 
-    return [line for line in asleep.values() if line != own and socket(line) == socket(own)]
+    return [line for line in asleep[1:] if socket(line) == socket(asleep[0])]
+
+
+def _others(program: Sequence[tuple[str, Written]]) -> list[str]:
+    """What the task that is joined sleeps in, and what others slept in meanwhile."""
+    last = parse(program[-1][0])
+    if last.op != "join":
+        return []
+    task = last.tokens[0]
+    pending: dict[str, str] = {}
+    met: dict[str, str] = {}
+    for line, outcome in program[:-1]:
+        parsed = parse(line)
+        if parsed.op == "join":
+            if outcome != BLOCK:
+                pending.pop(parsed.tokens[0], None)
+            continue
+        if outcome == BLOCK:
+            pending[parsed.task] = line
+            met = {} if parsed.task == task else met
+        if task in pending:
+            met |= pending
+    return [met.pop(task), *met.values()] if task in met else []
 
 
 def sleepers(program: Sequence[tuple[str, Written]]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import ClassVar
 
 from tests.linux.generate.program import Family
@@ -43,6 +45,14 @@ class Signals(Family):
         1 fork TASK
         1 waitpid -1 WNOHANG|{? WUNTRACED WCONTINUED}
     """.replace("SOME", SOME.replace(" ", " "))
+
+    def line(self, idle: Sequence[str]) -> str:
+        """Whoever was sent a signal then makes a call, in which its handler runs."""
+        line = super().line(idle)
+        sent = re.search(r"\b(?:kill|sigqueue) %(\w)", line)
+        if sent:
+            self._forced.append((sent[1], "getpid"))
+        return line
 
 
 class Processes(Family):

@@ -36,7 +36,7 @@ from asyncipc.kernel.anonymous.interest import (
 from asyncipc.kernel.epoll_wait import Report
 from asyncipc.kernel.openfile import O_CLOEXEC, Home, OpenFile
 from asyncipc.kernel.readiness import READABLE
-from asyncipc.kernel.waitqueue import Waiter, WouldBlock
+from asyncipc.kernel.waitqueue import Waiter, WaitQueue, WouldBlock
 
 EPOLL_CLOEXEC: Final = O_CLOEXEC
 EPOLL_CTL_ADD: Final = 1
@@ -162,6 +162,14 @@ class EpollFile(AnonymousFile):
                 return READABLE
             del self._ready[entry]
         return 0
+
+    def queues(self, mask: int) -> tuple[WaitQueue, ...]:
+        """Who does not ask whether it is readable is told of nothing, and does not look."""
+        return (self.read_queue(),) if mask & READABLE else ()
+
+    def has_ended(self) -> bool:
+        """It never has; to look at it, as ``poll`` does, would change the list."""
+        return False
 
     def unread(self) -> int:
         """ep_eventpoll_ioctl(): EINVAL where others say ENOTTY."""

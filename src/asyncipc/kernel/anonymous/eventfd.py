@@ -28,6 +28,8 @@ class EventFile(AnonymousFile):
     __slots__ = ("count", "is_semaphore")
 
     name = "eventfd"
+    read_key = IN
+    write_key = OUT
 
     def __init__(self, kernel: Home, initial: int, flags: int) -> None:
         if flags & ~(EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC):

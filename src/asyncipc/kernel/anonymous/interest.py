@@ -12,19 +12,7 @@ import errno
 from typing import TYPE_CHECKING, Final, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.readiness import (
-    ERR,
-    HUP,
-    IN,
-    OUT,
-    PRI,
-    RDBAND,
-    RDHUP,
-    RDNORM,
-    UNASKED,
-    WRBAND,
-    WRNORM,
-)
+from asyncipc.kernel.readiness import IN, OUT, UNASKED
 from asyncipc.kernel.waitqueue import WaitQueue
 
 if TYPE_CHECKING:
@@ -38,9 +26,7 @@ EPOLLET: Final = 1 << 31
 PRIVATE: Final = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET
 """Bits that say how to watch, not what (EP_PRIVATE_BITS)."""
 EXCLUSIVE_MAY: Final = IN | OUT | UNASKED | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
-TO_READ: Final = IN | PRI | RDNORM | RDBAND
-TO_WRITE: Final = OUT | WRNORM | WRBAND
-ANY: Final = TO_READ | TO_WRITE | UNASKED
+ANY: Final = ~PRIVATE
 
 
 @final
@@ -99,6 +85,13 @@ class Interest:
         if self.events & ~PRIVATE:
             self.epoll.make_ready(self)
 
+    def state_changed(self) -> None:
+        """All hear that, whatever they ask for (sock_def_wakeup has no key); the exclusive
+        ones, which are last, by their queue.
+        """
+        if not self.is_exclusive:
+            self.wake()
+
     def readiness(self) -> int:
         """Which of its events there are now."""
         return self.file.poll() & self.events
@@ -128,7 +121,7 @@ class Side:
     def hears(self) -> bool:
         """Is a notify of the queue an event for the entry (the key of ep_poll_callback)?"""
         entry = self.entry
-        return bool(entry.events & self._about) or (self._tells_end and has_ended(entry.file))
+        return bool(entry.events & self._about) or (self._tells_end and entry.file.has_ended())
 
     def wake(self) -> None:
         if self.hears():
@@ -141,15 +134,11 @@ def sides_of(entry: Interest) -> list[Side]:
     first, *others = file.queues(IN | OUT)
     about = ANY
     if first is file._read_queue:
-        about = TO_READ
+        about = file.read_key
     elif first is file._write_queue:
-        about = TO_WRITE
-    rest = [Side(entry, queue, TO_WRITE, tells_end=False) for queue in others]
+        about = file.write_key
+    rest = [Side(entry, queue, file.write_key, tells_end=False) for queue in others]
     return [Side(entry, first, about, tells_end=True), *rest]
-
-
-def has_ended(file: OpenFile) -> bool:
-    return bool(file.poll() & (ERR | HUP | RDHUP))
 
 
 @final
@@ -179,7 +168,7 @@ class Crowd:
             if side.hears():
                 somebody = side.entry.epoll.is_awaited
                 side.entry.wake()
-                if somebody and not has_ended(side.entry.file):
+                if somebody and not side.entry.file.has_ended():
                     return
 
 

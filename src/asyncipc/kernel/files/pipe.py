@@ -67,16 +67,16 @@ class Pipe:
         self.readers: tuple[PipeEnd, ...] = ()
         self.writers: tuple[PipeEnd, ...] = ()
 
-    def accept(self, data: Buffer, done: int, packets: int) -> int:
+    def accept(self, data: Buffer, done: int, packets: int, *, merges: bool) -> int:
         """Take what fits of ``data[done:]``; how many bytes that was.
 
-        ``done`` > 0 means that the same call goes on: it has had its chance
-        to merge into the last page (pipe_write does that once, up front).
+        ``merges``: it may go into the last page.  A call has one chance of that, at its
+        beginning (pipe_write does it up front): one that goes on, or has slept, has had it.
         """
         if self.slots is NO_SLOTS:
             self.slots = deque()
         slots, total = self.slots, len(data) - done
-        tail = total % PAGE if slots and not done else 0
+        tail = total % PAGE if slots and merges else 0
         if tail and self.filled + tail <= PAGE:
             slots[-1] += tail
             self.filled += tail
@@ -153,11 +153,19 @@ class Pipe:
             fail(errno.EPERM, f"fs.pipe-max-size is {PIPE_MAX_SIZE}")
         if slot_count < len(self.slots):
             fail(errno.EBUSY)
-        grown = slot_count > self.slot_count
         self.slot_count = slot_count
-        if grown and self.writers:
-            self.writers[0].notify_all()
+        self._tell_writers()
         return slot_count * PAGE
+
+    def _tell_writers(self) -> None:
+        """There might be room: one who was woken for it in vain goes to the end of the line."""
+        if not self.writers:
+            return
+        writer = self.writers[0]
+        if len(self.slots) < self.slot_count:
+            writer.notify_all()
+        elif writer._write_queue is not None:
+            writer._write_queue.send_back()
 
 
 class PipeEnd(OpenFile):
@@ -174,6 +182,8 @@ class PipeEnd(OpenFile):
     file_mode = S_IFIFO | 0o600
     direct = True
     whole_max = PIPE_BUF
+    read_key = READABLE
+    write_key = WRITABLE
     reads = True
     writes = True
 
@@ -240,9 +250,12 @@ class PipeEnd(OpenFile):
         readers = pipe.readers
         if not readers:
             raise BrokenPipeSignal
-        if queue is not None and queue.barred:
-            return queue.refusal
-        moved = pipe.accept(data, done, self.flags & O_DIRECT)
+        merges = not done
+        if queue is not None:
+            if queue.barred:
+                return queue.refusal
+            merges = merges and not queue.serving
+        moved = pipe.accept(data, done, self.flags & O_DIRECT, merges=merges)
         if not moved:
             if self.flags & O_NONBLOCK and (line := readers[0]._read_queue) is not None:
                 line.notify()  # pipe_write() wakes for EAGAIN, too: EPOLLET shows it

@@ -18,9 +18,12 @@ NET_BROADCAST: Final = "127.255.255.255"
 """The broadcast address of the loopback's net."""
 BROADCAST: Final = "255.255.255.255"
 ALL_HOSTS: Final = "224.0.0.1"
-"""The group that every host is in."""
+ALL_HOSTS6: Final = "ff02::1"
+"""The groups that every host is in."""
 LOOPBACK_INDEX: Final = 1
 """What if_nametoindex("lo") says."""
+NETWORK_INDEX: Final = 2
+"""eth0's, which all addresses of a host belong to that are not its loopback's."""
 
 PRIVILEGED_PORTS: Final = range(1, 1024)
 EPHEMERAL_PORTS: Final = range(32768, 61000)

@@ -2,24 +2,30 @@
 
 All of 127/8 and ::1 are the host's own.  A packet to one of its addresses
 leaves from there and is there; the way to others is the network's (``outside``).
+There are two interfaces: the loopback, and from its first address on the one
+that leads to the network.
 """
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from asyncipc.kernel.ip.address import (
     LOOPBACK4,
     LOOPBACK6,
+    LOOPBACK_INDEX,
+    NETWORK_INDEX,
     is_broadcast,
     is_ipv6,
     is_loopback,
     is_wildcard,
     unmapped,
 )
-from asyncipc.kernel.ip.outside import ALONE, Outside
+from asyncipc.kernel.ip.outside import ALONE, FarEnd, Outside
 from asyncipc.kernel.tcp.ports import TcpPorts
 from asyncipc.kernel.udp.ports import UdpPorts
+
+ANYBODY: Final = FarEnd("anybody")
 
 
 @final
@@ -44,8 +50,26 @@ class Inet:
         """Does a packet to it stay on the host?"""
         return is_loopback(host) or host in self.hosts
 
+    def anybody(self) -> tuple[FarEnd, ...]:
+        """Who could send something from outside, if there is an outside."""
+        return (ANYBODY,) if self.hosts else ()
+
     def is_broadcast(self, host: str) -> bool:
         return is_broadcast(host) or self.outside.is_broadcast(host)
+
+    def has_interface(self, index: int) -> bool:
+        return index == LOOPBACK_INDEX or (index == NETWORK_INDEX and bool(self.hosts))
+
+    def interface_of(self, address: str) -> int:
+        """The index of the interface that has ``address``; 0 if none has."""
+        if is_wildcard(address) or is_broadcast(address) or not self.is_local(address):
+            return 0
+        return NETWORK_INDEX if address in self.hosts else LOOPBACK_INDEX
+
+    def interface_for_groups(self, *, ipv6: bool) -> int:
+        """The one that groups are reached by unless another is named; 0 if there is no route."""
+        routed = any(is_ipv6(host) == ipv6 for host in self.hosts)
+        return NETWORK_INDEX if routed else 0
 
     def source_for(self, host: str) -> str:
         """The address that a packet to ``host`` leaves from.  ENETUNREACH if none does."""

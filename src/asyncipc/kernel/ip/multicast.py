@@ -2,7 +2,9 @@
 
 A host without a network has one interface, the loopback (index 1), and no
 route for groups: an IPv4 socket must name the interface (IP_MULTICAST_IF), or
-be bound to an address of it; IPv6 groups can be joined, but not reached.
+be bound to an address of it; IPv6 groups can be joined, but not reached.  A
+host with addresses has another (index 2), which leads to all groups; what is
+joined on one interface is not heard on the other.
 The values are the bytes of ip(7)'s struct ip_mreq (group, address), ip_mreqn
 (group, address, index) and of ipv6(7)'s struct ipv6_mreq (group, index).
 """
@@ -15,10 +17,9 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import fail
 from asyncipc.kernel.ip.address import (
     ANY4,
-    LOOPBACK_INDEX,
-    is_broadcast,
+    NETWORK_INDEX,
+    is_ipv6,
     is_multicast,
-    is_wildcard,
     packed4,
     text4,
 )
@@ -48,26 +49,26 @@ IPV6_MREQ_SIZE: Final = 20
 class Groups:
     """What one socket has to do with groups.
 
-    ``joined``: each group, and the address of the interface that was named.
-    ``outgoing``: the address that datagrams to IPv4 groups leave from; None:
-    no interface is set.  One that is set by its index alone has no address:
-    they leave from 0.0.0.0.
+    ``joined``: group and interface, and the address that was named.
+    ``index4``, ``index6``: the interface that datagrams to groups leave by; 0: none is
+    set.  ``outgoing``: the address that they leave from over IPv4; one of the
+    loopback that is set by its index alone has none: they leave from 0.0.0.0.
     """
 
-    __slots__ = ("_inet", "_outgoing6", "joined", "outgoing")
+    __slots__ = ("_inet", "index4", "index6", "joined", "outgoing")
 
     def __init__(self, inet: Inet) -> None:
         self._inet = inet
-        self.joined: dict[str, str] = {}
+        self.joined: dict[tuple[str, int], str] = {}
+        self.index4 = self.index6 = 0
         self.outgoing: str | None = None
-        self._outgoing6 = 0
 
     def get(self, level: int, option: int) -> int | bytes:
         """getsockopt(2) of the outgoing interface."""
         if (level, option) == (IPPROTO_IP, IP_MULTICAST_IF):
             return packed4(self.outgoing or ANY4)
         if (level, option) == (IPPROTO_IPV6, IPV6_MULTICAST_IF):
-            return self._outgoing6
+            return self.index6
         fail(errno.ENOPROTOOPT)
 
     def set(self, level: int, option: int, value: int | bytes) -> None:
@@ -87,45 +88,60 @@ class Groups:
 
     def leave_all(self) -> None:
         """The socket is closed."""
-        for group in tuple(self.joined):
-            self._forget(group)
+        for group, index in tuple(self.joined):
+            self._forget(group, index)
+
+    def hears(self, group: str, index: int) -> bool:
+        """Has it joined the group there?  IPv6 does not ask where (inet6_mc_check)."""
+        if is_ipv6(group):
+            return any(group == joined for joined, _ in self.joined)
+        return (group, index) in self.joined
 
     def _join4(self, group: str, address: str, index: int) -> None:
         if not is_multicast(group):
             fail(errno.EINVAL)
-        if not self._is_interface(address, index):
+        found = self._interface(address, index)
+        if not found:
             fail(errno.ENODEV)
-        if group not in self.joined and sum("." in g for g in self.joined) >= MEMBERSHIPS_MAX:
+        known = sum(not is_ipv6(joined) for joined, _ in self.joined)
+        if (group, found) not in self.joined and known >= MEMBERSHIPS_MAX:
             fail(errno.ENOBUFS)
-        self._remember(group, address)
+        self._remember(group, found, address)
 
     def _leave4(self, group: str, address: str, index: int) -> None:
-        if not index and address == ANY4:  # no route tells which interface is meant
+        found = self._interface(address, index) or index
+        if not found and address == ANY4:  # no route tells which interface is meant
             fail(errno.ENODEV)
-        known = self.joined.get(group)
-        if known is None or index not in {0, LOOPBACK_INDEX} or (not index and known != address):
-            fail(errno.EADDRNOTAVAIL)
-        self._forget(group)
+        for known, interface in self.joined:
+            if known == group and _matches(
+                found, interface, address, self.joined[known, interface]
+            ):
+                self._forget(group, interface)
+                return
+        fail(errno.EADDRNOTAVAIL)
 
     def _join6(self, group: str, index: int) -> None:
-        if index != LOOPBACK_INDEX:
+        found = index or self._inet.interface_for_groups(ipv6=True)
+        if not self._inet.has_interface(found):
             fail(errno.ENODEV)
-        self._remember(group, "")
+        self._remember(group, found, "")
 
     def _leave6(self, group: str, index: int) -> None:
-        if group not in self.joined or index not in {0, LOOPBACK_INDEX}:
-            fail(errno.EADDRNOTAVAIL)
-        self._forget(group)
+        for known, interface in reversed(self.joined):
+            if known == group and index in {0, interface}:
+                self._forget(group, interface)
+                return
+        fail(errno.EADDRNOTAVAIL)
 
-    def _remember(self, group: str, address: str) -> None:
-        if group in self.joined:
+    def _remember(self, group: str, index: int, address: str) -> None:
+        if (group, index) in self.joined:
             fail(errno.EADDRINUSE)
-        self.joined[group] = address
-        self._inet.udp.join(group)
+        self.joined[group, index] = address
+        self._inet.udp.join(group, index)
 
-    def _forget(self, group: str) -> None:
-        del self.joined[group]
-        self._inet.udp.leave(group)
+    def _forget(self, group: str, index: int) -> None:
+        del self.joined[group, index]
+        self._inet.udp.leave(group, index)
 
     def _send_through(self, value: int | bytes) -> None:
         """A struct in_addr, ip_mreq or ip_mreqn; all zero: no interface."""
@@ -137,23 +153,33 @@ class Groups:
         else:
             _, address, index = _mreqn(data)
         if not index and address == ANY4:
-            self.outgoing = None
-        elif self._is_interface(address, index):
-            self.outgoing = address
-        else:
+            self.outgoing, self.index4 = None, 0
+            return
+        found = self._interface(address, index)
+        if not found:
             fail(errno.EADDRNOTAVAIL)
+        by_route = found == NETWORK_INDEX and address == ANY4
+        self.outgoing, self.index4 = None if by_route else address, found
 
     def _send6_through(self, index: int) -> None:
-        if index not in {0, LOOPBACK_INDEX}:
+        if index and not self._inet.has_interface(index):
             fail(errno.ENODEV)
-        self._outgoing6 = index
+        self.index6 = index
 
-    def _is_interface(self, address: str, index: int) -> bool:
-        """The index counts where it is given, else whose address it is."""
+    def _interface(self, address: str, index: int) -> int:
+        """The index counts where it is given, else whose address it is, else the route; 0: none
+        (ip_mc_find_dev).
+        """
         if index:
-            return index == LOOPBACK_INDEX
-        own = self._inet.is_local(address) and not is_broadcast(address)
-        return own and not is_wildcard(address)
+            return index if self._inet.has_interface(index) else 0
+        if address == ANY4:
+            return self._inet.interface_for_groups(ipv6=False)
+        return self._inet.interface_of(address)
+
+
+def _matches(index: int, joined: int, address: str, named: str) -> bool:
+    """Is the interface that was joined the one that is to be left?"""
+    return joined == index if index else address == named
 
 
 def _mreqn(value: int | bytes) -> tuple[str, str, int]:

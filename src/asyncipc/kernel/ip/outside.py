@@ -31,13 +31,30 @@ class Outside(Protocol):
         """A way from ``socket.local`` to ``socket.remote``, which is another host's."""
 
     def deliver(self, datagram: Datagram, sender: UdpSocket | None) -> None:
-        """Send a datagram to another host, to a subnet or to a group."""
+        """Send a datagram to another host, to a subnet or to a group.
+
+        What is for many is also heard on this host (``udp.hear``), unless
+        IP_MULTICAST_LOOP of ``sender`` is off.  EMSGSIZE.
+        """
 
     def join(self, group: str) -> None:
         """A first socket of the host wants what is sent to ``group``."""
 
     def leave(self, group: str) -> None:
         """The last one has left."""
+
+
+@final
+class FarEnd:
+    """Who could end a wait, and is on another host: ``10.0.0.2:80 on the network``."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def describe(self) -> str:
+        return f"{self._name} on the network"
 
 
 @final

@@ -17,9 +17,11 @@ from asyncipc.kernel.ip.address import (
     BROADCAST,
     LOOPBACK4,
     LOOPBACK6,
-    is_broadcast,
+    LOOPBACK_INDEX,
+    NET_BROADCAST,
     is_ipv6,
     is_link_local,
+    is_loopback,
     is_multicast,
     is_wildcard,
     mapped,
@@ -30,6 +32,7 @@ from asyncipc.kernel.sockets.socket import AF_INET
 
 if TYPE_CHECKING:
     from asyncipc.kernel.ip.inet import Inet
+    from asyncipc.kernel.ip.multicast import Groups
 
 InetName: TypeAlias = InetAddress | Inet6Address
 
@@ -60,7 +63,7 @@ def bindable(inet: Inet, address: Address, family: int, *, v6only: bool) -> tupl
     if family != AF_INET and (isinstance(address, InetAddress) or (v6only and not is_ipv6(host))):
         fail(errno.EINVAL)
     check_scope(address)
-    if not (is_multicast(host) or is_broadcast(host) or inet.is_local(host)):
+    if not (is_multicast(host) or inet.is_broadcast(host) or inet.is_local(host)):
         fail(errno.EADDRNOTAVAIL)
     return host, address.port
 
@@ -71,7 +74,9 @@ def check_scope(address: Address) -> None:
         fail(errno.EINVAL)
 
 
-def destination_of(address: Address, family: int, own: str, *, v6only: bool) -> InetName:
+def destination_of(
+    inet: Inet, address: Address, family: int, own: str, *, v6only: bool
+) -> InetName:
     """Where a socket sends that is told ``address``.
 
     0.0.0.0 is the socket's own host, :: the loopback of its sort.
@@ -88,35 +93,51 @@ def destination_of(address: Address, family: int, own: str, *, v6only: bool) -> 
     elif v6only:
         fail(errno.ENETUNREACH)
     elif host == ANY4:
-        host = sendable(own) or LOOPBACK4
+        host = sendable(inet, own) or LOOPBACK4
     return name_of(host, address.port)
 
 
-def source_of(inet: Inet, host: str, own: str, through: str | None) -> str:
+def source_of(inet: Inet, host: str, own: str, groups: Groups | None) -> str:
     """The host that a datagram to ``host`` comes from.  ENETUNREACH if it can't leave.
 
-    ``through``: the address of the interface for groups, if one is set.
+    ``groups``: knows the interface for groups, if one is set.  EINVAL for who
+    is bound to the loopback and means another host (ip_route_output_key).
     """
     if is_ipv6(host):
-        source = inet.source_for(host)
-        return own if is_ipv6(own) and not is_wildcard(own) and not is_multicast(own) else source
-    source4 = sendable(own)
+        return _source6(inet, host, own, groups)
+    source = sendable(inet, own)
+    if host == NET_BROADCAST:
+        return source or LOOPBACK4
+    if host == BROADCAST:
+        return source or inet.source_for(host)
     if is_multicast(host):
-        source4 = source4 or through
-    elif host != BROADCAST:
-        source4 = source4 or LOOPBACK4 if is_broadcast(host) else _routed(inet, host, source4)
-    if source4 is None:
+        return source or (groups and groups.outgoing) or inet.source_for(host)
+    routed = inet.source_for(host)
+    if source is None:
+        return routed
+    if is_loopback(source) and not inet.is_here(host):
+        fail(errno.EINVAL)
+    return source
+
+
+def _source6(inet: Inet, host: str, own: str, groups: Groups | None) -> str:
+    if is_multicast(host) and groups is not None and groups.index6 == LOOPBACK_INDEX:
         fail(errno.ENETUNREACH)
-    return source4
-
-
-def _routed(inet: Inet, host: str, own: str | None) -> str:
     source = inet.source_for(host)
-    return own or source
+    return own if is_ipv6(own) and not is_wildcard(own) and not is_multicast(own) else source
 
 
-def sendable(own: str) -> str | None:
+def leads_out(inet: Inet, host: str, source: str, groups: Groups | None) -> bool:
+    """Does what goes to many leave by the network's interface, not by the loopback's?"""
+    if is_multicast(host) and groups is not None:
+        chosen = groups.index6 if is_ipv6(host) else groups.index4
+        if chosen:
+            return chosen != LOOPBACK_INDEX
+    return bool(inet.hosts) and not is_loopback(source) and host != NET_BROADCAST
+
+
+def sendable(inet: Inet, own: str) -> str | None:
     """The IPv4 address that a socket is bound to, if that is one to send from."""
-    if is_ipv6(own) or own == ANY4 or is_multicast(own) or is_broadcast(own):
+    if is_ipv6(own) or own == ANY4 or is_multicast(own) or inet.is_broadcast(own):
         return None
     return own

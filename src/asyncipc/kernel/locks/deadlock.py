@@ -60,9 +60,12 @@ class BlockedRequests:
         return False
 
     def _awaited_by(self, owner: object) -> Lock | None:
-        """what_owner_is_waiting_for(): the lock at the root, for its youngest request."""
-        mine = self._by_owner.get(owner)
-        if mine is None:
+        """what_owner_is_waiting_for(): the lock at the root, for its youngest request.
+
+        Who is about to leave, since his process ends, waits no more.
+        """
+        mine = [request for request in self._by_owner.get(owner, ()) if request.waits]
+        if not mine:
             return None
         lock: Lock = mine[-1]
         while lock.blocker is not None:

@@ -67,6 +67,9 @@ class Locks:
         """locks_remove_file(): the last holder is gone, and what the open file had locked goes."""
         self.release(file, file)
 
+    def state_changed(self) -> None:
+        """Locks do not care."""
+
     def release(self, file: OpenFile, owner: object) -> None:
         """All that ``owner`` has on what ``file`` stands for."""
         context = self._contexts.get(file.identity())

@@ -89,6 +89,11 @@ class Request(Lock):
     def refused(self, waiter: Waiter) -> None:
         """Nobody else stands in this line."""
 
+    @property
+    def waits(self) -> bool:
+        """Does somebody sleep in it, who is not on his way already?"""
+        return self._waiter is not None and self._waiter.is_asleep()
+
     def rouse(self) -> None:
         """What it waited for has changed."""
         if self._waiter is not None and self._waiter.serve() is None:

@@ -89,6 +89,12 @@ class SignalSource:
         return ()
 
 
+class LifeTap(Protocol):
+    """Told of each change in a process's life."""
+
+    def __call__(self, process: Process, change: str, detail: str) -> None: ...
+
+
 @final
 class Process:
     """``status`` is the raw wait status; ``news`` one of STOPPED and RUNNING

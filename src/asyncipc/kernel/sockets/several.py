@@ -28,8 +28,8 @@ UIO_MAXIOV: Final = 1024
 class WaitAllMessage:
     """recvmsg(2) with MSG_WAITALL: until ``size`` bytes are there, or fewer.
 
-    Descriptors end it, as the end of the stream does, errors (which are lost) and
-    with SO_PASSCRED another sender.
+    Descriptors end it, as the end of the stream does, errors (which are lost), an
+    urgent byte that is next, and with SO_PASSCRED another sender.
     """
 
     __slots__ = ("_flags", "_left", "_parts", "_room", "_socket", "_told")
@@ -43,7 +43,7 @@ class WaitAllMessage:
         self._told = Message(b"", 0)
 
     def __call__(self) -> Message | WouldBlock:
-        while True:
+        while not self._parts or not self._socket.at_mark():
             try:
                 part = self._socket.recvmsg(self._left, self._flags, self._room)
             except OSError:
@@ -56,7 +56,8 @@ class WaitAllMessage:
             self._parts.append(part.data)
             self._left -= len(part.data)
             if not part.data or not self._left or part.stops:
-                return self._whole()
+                break
+        return self._whole()
 
     def _whole(self) -> Message:
         data, told = b"".join(self._parts), self._told

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.buffers import Buffer
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.sockets.ancillary import ControlItem, ControlRoom, Outgoing
-    from asyncipc.kernel.waitqueue import WouldBlock
+    from asyncipc.kernel.waitqueue import WaitQueue, WouldBlock
 
 
 AF_UNIX: Final = 1
@@ -189,6 +189,16 @@ class Socket(OpenFile):
 
     def drop_rights(self) -> None:
         """Drop the descriptors that lie in its receive buffer."""
+
+    # -- waiting
+
+    def write_queue(self) -> WaitQueue:
+        """Who sleeps for room looks again at what comes to the socket, too, when less of it
+        may do than ends the sleep (sock_wait_for_wmem looks at no key).
+        """
+        if self._write_queue is None:
+            self.read_queue().watch(super().write_queue(), last=True)
+        return super().write_queue()
 
     # -- options
 

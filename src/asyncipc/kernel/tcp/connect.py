@@ -13,6 +13,7 @@ from asyncipc.errors import fail
 from asyncipc.kernel.ip.address import (
     PRIVILEGED_PORTS,
     is_ipv6,
+    is_loopback,
     is_multicast,
     is_wildcard,
 )
@@ -116,12 +117,16 @@ def _begin(socket: TcpSocket, process: Process, address: Address) -> None:
     own = socket.local.host
     remote = destination(own_form(socket.family, address), own, v6only=socket.v6only)
     inet, now = socket.kernel.inet, socket.kernel.timers.now()
+    if inet.is_broadcast(remote.host):  # of a subnet
+        fail(errno.ENETUNREACH)
     host = inet.source_for(remote.host)
     if is_ipv6(host) and not is_ipv6(own):  # a mapped source (ip6_dst_lookup_tail)
         fail(errno.EAFNOSUPPORT)
     if not is_wildcard(own):
         if is_ipv6(own) and not is_ipv6(host):
             fail(errno.ENETUNREACH)
+        if is_loopback(own) and not is_ipv6(own) and not inet.is_here(remote.host):
+            fail(errno.EINVAL)  # ip_route_output_key: the loopback leads nowhere else
         host = own
     if socket.holds_port:
         inet.tcp.check_tuple(socket, host, remote, now)

@@ -96,6 +96,7 @@ class DirectTransport:
             self._connect_later()
             return
         socket.widen()
+        accepted.widen()
         other = accepted.transport = DirectTransport(accepted)
         other._pair(self)
         self._pair(other)
@@ -253,6 +254,12 @@ class DirectTransport:
         if peer is not None:
             self._pair(peer)
             peer._pair(self)
+
+    def option_changed(self, level: int, option: int) -> None:
+        """What this form heeds of them, it looks up."""
+
+    def information(self) -> bytes:
+        return b""
 
     def unacknowledged(self) -> int:
         """What the receiver's own buffer would not have room for."""

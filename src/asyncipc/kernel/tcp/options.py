@@ -109,6 +109,10 @@ class TcpOptions:
         found = self._changed.get(option)
         return RULES[option].default if found is None else found
 
+    def chosen(self, option: int) -> int | None:
+        """What the program has set it to, if it has."""
+        return self._changed.get(option)
+
     def get(self, option: int) -> int | bytes:
         """getsockopt(2).  ENOPROTOOPT for what there is not."""
         if option == TCP_CONGESTION:

@@ -11,9 +11,11 @@ of meeting are inet_csk_get_port's and __inet_hash_connect's
 * An automatic port shares with no overlapping tenant at all.  bind takes odd
   ports first, connect even ones; each goes on where it stopped last.
 * connect passes by ports that somebody was bound to, and needs a 4-tuple that
-  nobody has.  One in TIME-WAIT may be taken over after a second
-  (net.ipv4.tcp_tw_reuse on loopback); an automatic port takes it over at once,
-  the oldest first, because virtual time may stand still while ports run out.
+  nobody has.  Who was bound to the port may take over one in TIME-WAIT at once
+  (measured, 6.18).  An automatic port takes one over on loopback only
+  (net.ipv4.tcp_tw_reuse 2), and there at once, not after a second, the oldest first,
+  because virtual time may stand still while ports run out; to another host it
+  is EADDRNOTAVAIL when all are taken.
 
 TIME-WAIT needs no timer: it can only be met here, so whoever comes first lets
 go those whose time is over.
@@ -27,7 +29,14 @@ from heapq import heappop, heappush
 from typing import Final, Protocol, final
 
 from asyncipc.errors import fail
-from asyncipc.kernel.ip.address import ANY4, ANY6, EPHEMERAL_PORTS, is_ipv6, overlap
+from asyncipc.kernel.ip.address import (
+    ANY4,
+    ANY6,
+    EPHEMERAL_PORTS,
+    is_ipv6,
+    is_loopback,
+    overlap,
+)
 from asyncipc.kernel.sockets.address import InetAddress
 from asyncipc.kernel.sockets.options import SECOND
 from asyncipc.kernel.tcp.states import State
@@ -35,7 +44,6 @@ from asyncipc.kernel.tcp.states import State
 EPHEMERAL_LOW: Final = EPHEMERAL_PORTS.start
 EPHEMERAL_HIGH: Final = EPHEMERAL_PORTS.stop
 TIME_WAIT_NS: Final = 60 * SECOND
-REUSE_AFTER_NS: Final = SECOND
 
 
 class Tenant(Protocol):
@@ -101,10 +109,12 @@ class Port:
 class TcpPorts:
     """``_waiting``: TIME-WAIT by its names; ``_orphans``: FIN-WAIT-2, and when each is
     over; ``_uneven``: those of them whose time is not the usual one (TCP_LINGER2).
+    ``wait_over``: told of each TIME-WAIT that ends, if there is a network.
     """
 
     __slots__ = (
         "_next_even", "_next_odd", "_order", "_orphans", "_ports", "_uneven", "_waiting",
+        "wait_over",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -115,6 +125,7 @@ class TcpPorts:
         self._orphans: dict[Tenant, int] = {}
         self._uneven: list[tuple[int, int, Tenant]] = []
         self._order = 0
+        self.wait_over: Callable[[TimeWait], None] | None = None
 
     # -- coming
 
@@ -149,7 +160,11 @@ class TcpPorts:
     def source(self, tenant: Tenant, host: str, remote: InetAddress, now: int) -> int:
         """connect(2): an automatic port to ``remote`` from.  EADDRNOTAVAIL."""
         self.sweep(now)
-        number = self._pick(odd=False, fits=lambda port: self._is_unique(port, host, remote, None))
+        reuse = is_loopback(remote.host) or is_loopback(host)
+        number = self._pick(
+            odd=False,
+            fits=lambda port: not port.bound and self._is_unique(port, host, remote, reuse=reuse),
+        )
         if not number:
             fail(errno.EADDRNOTAVAIL)
         self.join(number, tenant)
@@ -159,7 +174,7 @@ class TcpPorts:
         """connect(2) from a port that ``tenant`` already has.  EADDRNOTAVAIL."""
         self.sweep(now)
         port = self._ports[tenant.local.port]
-        if len(port.tenants) > 1 and not self._is_unique(port, host, remote, tenant, now):
+        if len(port.tenants) > 1 and not self._is_unique(port, host, remote, tenant, reuse=True):
             fail(errno.EADDRNOTAVAIL)
 
     def join(self, number: int, tenant: Tenant) -> None:
@@ -191,6 +206,20 @@ class TcpPorts:
     def end_wait(self, left: TimeWait) -> None:
         del self._waiting[left.local, left.remote]
         self.leave(left.local.port, left)
+        if self.wait_over is not None:
+            self.wait_over(left)
+
+    def waiting(self, local: InetAddress, remote: InetAddress, now: int) -> TimeWait | None:
+        """What a connection of these names has left behind, if its minute is not over."""
+        if not self._waiting:
+            return None
+        self.sweep(now)
+        return self._waiting.get((local, remote))
+
+    def wait_again(self, left: TimeWait, now: int) -> None:
+        """The peer has not heard of the end: its minute begins anew."""
+        left.since_ns = now
+        self._waiting[left.local, left.remote] = self._waiting.pop((left.local, left.remote))
 
     def expect(self, orphan: Tenant, now: int, length_ns: int) -> None:
         """Tell ``orphan`` to leave when its time in FIN-WAIT-2 is over."""
@@ -210,6 +239,11 @@ class TcpPorts:
             orphan.expire()
         while uneven and uneven[0][0] <= now:
             heappop(uneven)[2].expire()
+
+    def tenants(self, now: int) -> list[Tenant]:
+        """Everybody, port after port."""
+        self.sweep(now)
+        return [tenant for number in sorted(self._ports) for tenant in self._ports[number].tenants]
 
     def time_waits(self, now: int) -> list[TimeWait]:
         """What is left behind, the oldest first."""
@@ -285,18 +319,15 @@ class TcpPorts:
         port: Port,
         host: str,
         remote: InetAddress,
-        tenant: Tenant | None,
-        now: int | None = None,
+        tenant: Tenant | None = None,
+        *,
+        reuse: bool,
     ) -> bool:
-        """Has nobody the 4-tuple?  One in TIME-WAIT for long enough is sent away."""
-        if tenant is None and port.bound:
-            return False
+        """Has nobody the 4-tuple?  With ``reuse``, one in TIME-WAIT is sent away."""
         for other in port.tenants:
             if other is tenant or other.remote != remote or other.local.host != host:
                 continue
-            if not isinstance(other, TimeWait):
-                return False
-            if now is not None and now - other.since_ns < REUSE_AFTER_NS:
+            if not isinstance(other, TimeWait) or not reuse:
                 return False
             other.expire()
             return True

@@ -117,12 +117,17 @@ def receive_urgent(socket: TcpSocket, size: int, flags: int) -> bytes | WouldBlo
 
 
 def _target(socket: TcpSocket, size: int, flags: int) -> int:
-    """How many bytes must be there (sock_rcvlowat); 1 for who would not get more."""
+    """How many bytes must be there (sock_rcvlowat); 1 for who would not get more.
+
+    Nobody waits for what is behind an urgent byte that is ahead.
+    """
     impatient = flags & MSG_DONTWAIT or socket.flags & O_NONBLOCK
     if impatient or socket.shut & RCV_SHUTDOWN or socket.error:
         return 1
     everything = flags & MSG_PEEK and flags & MSG_WAITALL
-    return (size if everything else min(socket.options.receive_low_water, size)) or 1
+    wanted = size if everything else min(socket.options.receive_low_water, size)
+    ahead = 0 if socket.urgent is None else socket.urgent.distance
+    return min(wanted, ahead or wanted) or 1
 
 
 def _pass_mark(socket: TcpSocket, flags: int) -> None:

@@ -61,6 +61,8 @@ def set_option(socket: TcpSocket, level: int, option: int, value: int | bytes) -
         options = options.copy()
     options.set(option, value)
     socket.tcp = options
+    if socket.transport is not None:
+        socket.transport.option_changed(level, option)
     if socket.state not in SENDING:
         return
     if option == TCP_CORK:
@@ -70,5 +72,7 @@ def set_option(socket: TcpSocket, level: int, option: int, value: int | bytes) -
 
 
 def info(socket: TcpSocket) -> bytes:
-    """A struct tcp_info.  Only its first field, the state, is modelled; the rest is 0."""
+    """A struct tcp_info.  On one host its first field, the state, is all; the rest is 0."""
+    if socket.transport is not None and (told := socket.transport.information()):
+        return told
     return socket.state.to_bytes(1, "little").ljust(INFO_SIZE, b"\0")

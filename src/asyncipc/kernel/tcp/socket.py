@@ -320,6 +320,8 @@ class TcpSocket(Socket):
             self.kernel.inet.tcp.leave(self.local.port, self)
 
     def wakers(self, mask: int) -> tuple[object, ...]:
+        if self.listener is not None:
+            return self.kernel.inet.anybody()
         return () if self.transport is None else self.transport.wakers()
 
     # -- readiness
@@ -371,6 +373,11 @@ class TcpSocket(Socket):
 
     def set_protocol_option(self, level: int, option: int, value: int | bytes) -> None:
         set_option(self, level, option, value)
+
+    def turn(self, switch: int, on: bool) -> None:
+        super().turn(switch, on)
+        if switch == opt.SO_KEEPALIVE and self.transport is not None:
+            self.transport.option_changed(opt.SOL_SOCKET, switch)
 
     def set_send_limit(self, request: int) -> None:
         super().set_send_limit(request)

@@ -79,6 +79,12 @@ class Transport(Protocol):
     def resize(self) -> None:
         """SO_SNDBUF or SO_RCVBUF of the socket has changed."""
 
+    def option_changed(self, level: int, option: int) -> None:
+        """The program has set an option of tcp(7), or SO_KEEPALIVE."""
+
+    def information(self) -> bytes:
+        """TCP_INFO: a struct tcp_info, or b"" for who knows no more than the state."""
+
     def unacknowledged(self) -> int:
         """SIOCOUTQ: bytes that were sent and that the peer's host has not taken yet."""
 

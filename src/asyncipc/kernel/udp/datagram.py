@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, final
 
 from asyncipc.errors import fail
 from asyncipc.kernel.buffers import Buffer, as_bytes
-from asyncipc.kernel.ip.address import is_broadcast, is_ipv6, unmapped
+from asyncipc.kernel.ip.address import is_ipv6, unmapped
 from asyncipc.kernel.ip.route import InetName, destination_of, name_of, source_of
 from asyncipc.kernel.sockets.address import Address, InetAddress
 from asyncipc.kernel.sockets.options import SO_BROADCAST
@@ -67,6 +67,24 @@ class Way(NamedTuple):
     receiver: Receiver
     extra: int
     most: int
+
+
+NO_WAYS: Final[dict[Address, Way]] = {}
+"""Stands for the ways of every socket that has sent to one address only."""
+WAYS_MAX: Final = 256
+"""So many are remembered; when they are more, from then on anew."""
+
+
+def more_ways(known: dict[Address, Way], last: Way | None, way: Way) -> dict[Address, Way]:
+    """``known``, and the ``last`` that was used, with ``way``: those that still hold."""
+    if last is None or last.version != way.version:
+        return NO_WAYS
+    if last.address == way.address:
+        return known
+    if known is NO_WAYS or len(known) >= WAYS_MAX:
+        known = {last.address: last}
+    known[way.address] = way
+    return known
 
 
 @final
@@ -130,13 +148,13 @@ def _check_port_zero(sender: UdpSocket, address: InetName) -> None:
 def ends(sender: UdpSocket, address: Address) -> tuple[InetName, InetName]:
     """Destination and source of the socket's datagrams to ``address``.
 
-    EAFNOSUPPORT, ENETUNREACH, EACCES for a broadcast address that
-    SO_BROADCAST has not asked for.
+    EAFNOSUPPORT, ENETUNREACH, EINVAL from the loopback to another host, EACCES for a
+    broadcast address that SO_BROADCAST has not asked for.
     """
-    own = sender.host
-    destination = destination_of(address, sender.family, own, v6only=sender.v6only)
-    through = None if sender.udp is None else sender.udp.groups.outgoing
-    source = source_of(sender.kernel.inet, destination.host, own, through)
-    if is_broadcast(destination.host) and not sender.options.is_on(SO_BROADCAST):
+    own, inet = sender.host, sender.kernel.inet
+    destination = destination_of(inet, address, sender.family, own, v6only=sender.v6only)
+    groups = None if sender.udp is None else sender.udp.groups
+    source = source_of(inet, destination.host, own, groups)
+    if inet.is_broadcast(destination.host) and not sender.options.is_on(SO_BROADCAST):
         fail(errno.EACCES)
     return destination, name_of(source, sender.port)

@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from asyncipc.kernel.sockets.ancillary import ControlRoom
     from asyncipc.kernel.udp.datagram import Datagram
     from asyncipc.kernel.udp.socket import UdpSocket
+    from asyncipc.kernel.udp.verdict import Verdict
 
 IPPROTO_IP: Final = 0
 IP_RECVERR: Final = 11
 ORIGIN_LOCAL: Final = 1
 ORIGIN_ICMP: Final = 2
-UNREACHABLE: Final = 3
-PORT: Final = 3
-"""ICMP's type and code."""
 QUOTED_MAX: Final = 520
 """ICMP quotes 576 bytes of a packet with all its heads (icmp_send)."""
 HEADS: Final = 28
@@ -42,7 +40,10 @@ LONGEST: Final = 0xFFFF
 
 
 class Mishap(NamedTuple):
-    """``data`` did not reach ``name``; ``offender``: whose ICMP said so, None for this host."""
+    """``data`` did not reach ``name``; ``offender``: whose ICMP said so, None for this host.
+
+    ``type``, ``code``: of that ICMP.
+    """
 
     data: bytes
     name: InetName
@@ -50,13 +51,15 @@ class Mishap(NamedTuple):
     info: int
     offender: bytes | None
     memory: int
+    type: int = 0
+    code: int = 0
 
     def report(self) -> bytes:
         """struct sock_extended_err, and the offender's struct sockaddr_in."""
         if self.offender is None:
             origin, name = (ORIGIN_LOCAL, 0, 0, 0), bytes(16)
         else:
-            origin, name = (ORIGIN_ICMP, UNREACHABLE, PORT, 0), _inet_name(self.offender)
+            origin, name = (ORIGIN_ICMP, self.type, self.code, 0), _inet_name(self.offender)
         return _word(self.error) + bytes(origin) + _word(self.info) + _word(0) + name
 
 
@@ -100,24 +103,27 @@ def queue_of(socket: UdpSocket) -> ErrorQueue | None:
     return None if socket.udp is None else socket.udp.mishaps
 
 
-def refused(socket: UdpSocket, datagram: Datagram) -> bool:
-    """ICMP says that ``datagram`` met nobody: is ``socket`` to be told (__udp4_lib_err)?"""
+def is_told(
+    socket: UdpSocket, datagram: Datagram, verdict: Verdict, offender: str | None, info: int
+) -> bool:
+    """ICMP says what became of ``datagram``: is ``socket`` to be told (__udp4_lib_err)?"""
     queue = queue_of(socket)
     if queue is None:
-        return socket.peer is not None
+        return verdict.hard and socket.peer is not None
     quoted, name = datagram[0][:QUOTED_MAX], datagram[2]
     memory = datagram_memory(len(quoted) + HEADS)
-    mishap = Mishap(quoted, name, errno.ECONNREFUSED, 0, _packed(name.host), memory)
+    whose = _packed(offender or name.host)
+    mishap = Mishap(quoted, name, verdict.error, info, whose, memory, verdict.type, verdict.code)
     queue.put(mishap, socket.options.receive_limit)
     return True
 
 
-def too_long(socket: UdpSocket, destination: InetName) -> NoReturn:
-    """EMSGSIZE, which the queue is told of too (ip_local_error)."""
+def too_long(socket: UdpSocket, destination: InetName, most: int = LONGEST) -> NoReturn:
+    """EMSGSIZE, which the queue is told of too (ip_local_error).  ``most``: the MTU."""
     queue = queue_of(socket)
     if queue is not None:
         name = InetAddress(destination.host, 0 if socket.peer is None else socket.peer.port)
-        mishap = Mishap(b"", name, errno.EMSGSIZE, LONGEST, None, datagram_memory(0))
+        mishap = Mishap(b"", name, errno.EMSGSIZE, most, None, datagram_memory(0))
         queue.put(mishap, socket.options.receive_limit)
         socket.notify_all()
     fail(errno.EMSGSIZE)

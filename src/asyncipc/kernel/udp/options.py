@@ -74,9 +74,9 @@ class UdpOptions:
             self.mishaps.clear()
             self.mishaps = None
 
-    def hears(self, group: str) -> bool:
-        """Does the socket get what is sent to a group that somebody on the host has joined?"""
-        if group in self.groups.joined:
+    def hears(self, group: str, index: int) -> bool:
+        """Does the socket get what comes by an interface for a group that somebody joined there?"""
+        if self.groups.hears(group, index):
             return True
         if is_ipv6(group):
             return bool(self.ip.value(IPPROTO_IPV6, IPV6_MULTICAST_ALL))

@@ -4,9 +4,9 @@ A datagram goes to the one socket that fits it best (net/ipv4/udp.c,
 compute_score): bound to its destination rather than to the wildcard, then
 connected to its sender; among equals the last bound, or by the sender's
 address one of those that share the port with SO_REUSEPORT.  Broadcasts and
-multicasts go to all that fit.  What fits nobody is refused: the socket that
-it came from learns (ICMP's port unreachable), if it is connected to where it
-went; unconnected ones learn only with IP_RECVERR.
+multicasts go to all that fit, here and on the network.  What fits nobody is
+refused: the socket that it came from learns (ICMP's port unreachable), if it is
+connected to where it went; unconnected ones learn only with IP_RECVERR.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Final, final
 from asyncipc.errors import fail
 from asyncipc.kernel.ip.address import (
     ALL_HOSTS,
+    ALL_HOSTS6,
     ANY4,
     ANY6,
     EPHEMERAL_PORTS,
-    is_broadcast,
+    LOOPBACK_INDEX,
+    NETWORK_INDEX,
     is_ipv6,
     is_multicast,
     overlap,
 )
+from asyncipc.kernel.ip.route import leads_out
 from asyncipc.kernel.sockets.options import SO_REUSEADDR, SO_REUSEPORT
 from asyncipc.kernel.sockets.socket import AF_INET
-from asyncipc.kernel.udp.error_queue import refused
+from asyncipc.kernel.udp.error_queue import is_told
+from asyncipc.kernel.udp.verdict import PORT_UNREACHABLE, Verdict
 
 if TYPE_CHECKING:
     from asyncipc.kernel.ip.inet import Inet
@@ -45,7 +49,7 @@ PEER: Final = 4
 class UdpPorts:
     """``version`` changes with the table, so that senders may remember their receivers.
 
-    ``members``: how many sockets of the host have joined each group.
+    ``members``: how many sockets of the host have joined each group, by interface.
     """
 
     __slots__ = ("_bound", "_inet", "_last", "members", "version")
@@ -54,7 +58,7 @@ class UdpPorts:
         self._inet = inet
         self._bound: dict[int, list[UdpSocket]] = {}  # by port, in the order of binding
         self._last = EPHEMERAL_PORTS[-1]
-        self.members: dict[str, int] = {}
+        self.members: dict[tuple[str, int], int] = {}
         self.version = 0
 
     # -- binding
@@ -111,7 +115,7 @@ class UdpPorts:
     def output(self, sender: UdpSocket, datagram: Datagram) -> Receiver | None:
         """Bring a datagram to its receivers; the one, if it had one by its address."""
         host = datagram[2].host
-        if is_broadcast(host) or is_multicast(host):
+        if self._inet.is_broadcast(host) or is_multicast(host):
             self._to_many(sender, datagram)
             return None
         if not self._inet.is_here(host):
@@ -121,7 +125,7 @@ class UdpPorts:
         receiver = self.lookup(datagram[2], datagram[1])
         if receiver is None:
             sender.sent()
-            self._refuse(datagram)
+            self.unreachable(datagram)
         else:
             receiver.deliver(datagram, sender)
         return receiver
@@ -138,30 +142,61 @@ class UdpPorts:
         group = [s for s in self._bound[destination.port] if _shares(s, best)]
         return group[_spread(source) % len(group)]
 
-    def _refuse(self, datagram: Datagram) -> None:
-        """ICMP's port unreachable finds its socket as an answer would."""
+    def unreachable(
+        self,
+        datagram: Datagram,
+        verdict: Verdict = PORT_UNREACHABLE,
+        offender: str | None = None,
+        info: int = 0,
+    ) -> None:
+        """ICMP's errors find their socket as an answer would.  ``offender``: who says so, if
+        that is not whom it was for.
+        """
         errant = self.lookup(datagram[1], datagram[2])
-        if errant is not None and refused(errant, datagram):
-            errant.refused()
+        if errant is not None and is_told(errant, datagram, verdict, offender, info):
+            errant.refused(verdict.error)
 
     def _to_many(self, sender: UdpSocket, datagram: Datagram) -> None:
-        """A group is heard on the host if any of its sockets has joined it."""
+        groups = None if sender.udp is None else sender.udp.groups
+        if leads_out(self._inet, datagram[2].host, datagram[1].host, groups):
+            self._inet.outside.deliver(datagram, sender)
+        else:
+            self.hear(datagram, LOOPBACK_INDEX, sender)
+
+    def hear(self, datagram: Datagram, index: int, sender: UdpSocket | None = None) -> bool:
+        """Bring what is for many, and came by an interface, to all whom it fits; did it fit any?
+
+        A group is heard if any socket of the host has joined it there.
+        """
         _, source, destination, _ = datagram
         group = destination.host if is_multicast(destination.host) else None
-        if group is not None and group != ALL_HOSTS and not self.members.get(group):
-            return
+        if group is not None and not self._is_joined(group, index):
+            return False
+        heard = False
         for socket in tuple(self._bound.get(destination.port, ())):
             fits = _score(socket, destination.host, source) != UNFIT
-            if fits and (group is None or socket.own().hears(group)):
+            if fits and (group is None or socket.own().hears(group, index)):
                 socket.deliver(datagram, sender)
+                heard = True
+        return heard
 
     # -- groups
 
-    def join(self, group: str) -> None:
-        self.members[group] = self.members.get(group, 0) + 1
+    def join(self, group: str, index: int) -> None:
+        known = self.members.get((group, index), 0)
+        self.members[group, index] = known + 1
+        if not known and index == NETWORK_INDEX:
+            self._inet.outside.join(group)
 
-    def leave(self, group: str) -> None:
-        self.members[group] -= 1
+    def leave(self, group: str, index: int) -> None:
+        self.members[group, index] -= 1
+        if not self.members[group, index]:
+            del self.members[group, index]
+            if index == NETWORK_INDEX:
+                self._inet.outside.leave(group)
+
+    def _is_joined(self, group: str, index: int) -> bool:
+        return group in {ALL_HOSTS, ALL_HOSTS6} or (group, index) in self.members
 
     # -- reports
 

@@ -2,8 +2,8 @@
 
 A send never blocks: it makes a datagram (data, source, destination) and hands
 it to the host's port table, which brings it to its receivers in the same
-turn; who has no room for it drops it, and the sender is not told.  A sender
-remembers the way to its last receiver until the table changes.
+turn, or sends it to the network; who has no room drops it, and the sender is not told.  A sender
+remembers the ways to its last receivers until the table changes.
 
 An IPv6 socket that is not V6ONLY also speaks IPv4: inside, its addresses are
 unmapped, and outside they are shown as ``::ffff:a.b.c.d``.
@@ -40,7 +40,15 @@ from asyncipc.kernel.sockets.socket import (
     Socket,
     halves,
 )
-from asyncipc.kernel.udp.datagram import LENGTH_MAX, UNUSUAL, Gathering, begin, ends
+from asyncipc.kernel.udp.datagram import (
+    LENGTH_MAX,
+    NO_WAYS,
+    UNUSUAL,
+    Gathering,
+    begin,
+    ends,
+    more_ways,
+)
 from asyncipc.kernel.udp.error_queue import queue_of, take_mishap
 from asyncipc.kernel.udp.inbox import NO_DATAGRAMS, Inbox, datagram_memory
 from asyncipc.kernel.udp.options import UdpOptions
@@ -59,12 +67,12 @@ class UdpSocket(Socket):
 
     ``fixed_host``, ``fixed_port``: were they given to bind, so that they
     survive a disconnect?  ``uid``: whose it is, for SO_REUSEPORT.  ``way``: unset
-    while a send has more to look at than where to go.
+    while a send has more to look at than where to go; ``ways``: the others, if it is set.
     """
 
     __slots__ = (
         "family", "fixed_host", "fixed_port", "gathering", "host", "inbox", "peer", "port",
-        "ports", "udp", "uid", "way",
+        "ports", "udp", "uid", "way", "ways",
     )  # fmt: skip
 
     kind = SOCK_DGRAM
@@ -81,6 +89,7 @@ class UdpSocket(Socket):
         self.uid = 0
         self.inbox = Inbox()
         self.way: Way | None = None
+        self.ways = NO_WAYS
         self.gathering: Gathering | None = None
         self.udp: UdpOptions | None = None
 
@@ -158,7 +167,8 @@ class UdpSocket(Socket):
     def send(self, data: Buffer, flags: int, done: int = 0) -> int | WouldBlock:
         """send(2): one datagram to the peer; never refuses.
 
-        EDESTADDRREQ without a peer, EMSGSIZE (over 65507 bytes, IPv6 65527),
+        EDESTADDRREQ without a peer, EMSGSIZE (over 65507 bytes, IPv6 65527; on the
+        network also over its MTU where IP_MTU_DISCOVER forbids pieces),
         ECONNREFUSED once if an earlier datagram met nobody, EPIPE (without
         SIGPIPE) when this half is shut, EOPNOTSUPP (MSG_OOB).
         """
@@ -184,9 +194,11 @@ class UdpSocket(Socket):
         if not self.port:
             self.uid = process.uid
         way = self.way
-        if way is None or flags & UNUSUAL or way.address != address:
+        if way is None or flags & UNUSUAL:
             return self._transmit(data, flags, address)
-        if way.version != self.ports.version or len(data) > way.most:
+        if way.address != address:
+            way = self.ways.get(address)
+        if way is None or way.version != self.ports.version or len(data) > way.most:
             return self._transmit(data, flags, address)
         whole = data if type(data) is bytes else bytes(data)
         memory = datagram_memory(len(whole), way.extra)
@@ -204,7 +216,7 @@ class UdpSocket(Socket):
             fail(errno.EMSGSIZE)
         if flags & MSG_OOB:
             fail(errno.EOPNOTSUPP)
-        former = self.gathering
+        former, way = self.gathering, self.way
         gathering = former or begin(self, data, address)
         self.way = self.gathering = None
         gathering.add(data, self)
@@ -214,6 +226,7 @@ class UdpSocket(Socket):
         receiver = self.ports.output(self, gathering.datagram())
         if former is None and receiver is not None and address is not None and not self.error:
             self.way = gathering.way(self.ports.version, address, receiver)
+            self.ways = more_ways(self.ways, way, self.way)
         return len(data)
 
     def _push(self) -> None:
@@ -250,9 +263,9 @@ class UdpSocket(Socket):
         if self._write_queue is not None and not self.flags & O_ASYNC:
             self._write_queue.notify()
 
-    def refused(self) -> None:
+    def refused(self, error: int) -> None:
         """What it sent has met nobody: the next call is told."""
-        self.error = errno.ECONNREFUSED
+        self.error = error
         self.way = None
         self.notify_all()
 
@@ -356,7 +369,7 @@ class UdpSocket(Socket):
         return f"{super().describe()} (udp {self.host}:{self.port})"
 
     def wakers(self, mask: int) -> tuple[object, ...]:
-        return self.ports.senders_to(self)
+        return (*self.ports.senders_to(self), *self.kernel.inet.anybody())
 
     def unread(self) -> int:
         """The length of the first datagram only."""

@@ -28,6 +28,7 @@ from asyncipc.kernel.sockets.options import SO_PASSCRED
 from asyncipc.kernel.sockets.socket import (
     MSG_OOB,
     MSG_PEEK,
+    MSG_WAITALL,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     Message,
@@ -184,9 +185,17 @@ class LabelledQueue(ByteQueue):
         stops = cargo.rights is not None or (apart and len(data) < size and self.size > 0)
         message = Message(data, len(data), told_flags, name, items, stops)
         owner.moved_on(len(data), peek=peek)
+        if len(data) < size and not stops:
+            looked_for_more(owner, flags)
         if not peek and cargo.rights is not None:
             cargo.rights.drop()
         return message
+
+
+def looked_for_more(owner: StreamEndpoint, flags: int) -> None:
+    """MSG_WAITALL has found an error behind some bytes, and tells of the bytes alone."""
+    if owner.error and flags & MSG_WAITALL and not flags & MSG_PEEK:
+        owner.take_error()
 
 
 def labelled_from(owner: StreamEndpoint) -> LabelledQueue:

@@ -33,14 +33,13 @@ from asyncipc.kernel.sockets.socket import (
     MSG_NOSIGNAL,
     MSG_OOB,
     MSG_PEEK,
-    MSG_WAITALL,
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
     Message,
 )
 from asyncipc.kernel.unix import naming as names
 from asyncipc.kernel.unix.connection import ConnectedSocket
-from asyncipc.kernel.unix.labels import LabelledQueue, labelled_from, send_loaded
+from asyncipc.kernel.unix.labels import LabelledQueue, labelled_from, looked_for_more, send_loaded
 from asyncipc.kernel.unix.memory import STREAM_MAX, packet_memory
 from asyncipc.kernel.unix.urgent import Urgent, send_urgent, take_urgent
 from asyncipc.kernel.waitqueue import WouldBlock
@@ -267,9 +266,8 @@ class StreamEndpoint(ConnectedSocket):
             return queue.refusal
         data = (self._peek if flags & MSG_PEEK else self._take)(size, inline=inline)
         if data or (not size and self._has_next(inline=inline)):
-            short = len(data) < size and self.urgent is None  # not for a mark that it ended at
-            if short and self.error and flags & MSG_WAITALL and not flags & MSG_PEEK:
-                self.take_error()  # it looked for more, found this, and tells what it has
+            if len(data) < size and self.urgent is None:  # not for a mark that it ended at
+                looked_for_more(self, flags)
             return data
         self.tell_error()
         return b"" if self.shut & RCV_SHUTDOWN else queue.refusal

@@ -117,6 +117,9 @@ class NativeEpoll(NativeAnonymous):
         for number in self._entries.pop(file).values():
             _close_double(file, number)
 
+    def state_changed(self) -> None:
+        """The operating system tells it."""
+
     def release(self) -> None:
         for file, numbers in tuple(self._entries.items()):
             for fd in tuple(numbers):

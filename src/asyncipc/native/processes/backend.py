@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from asyncipc.kernel.console import Console
     from asyncipc.kernel.processes.process import Process
     from asyncipc.kernel.waitqueue import WouldBlock
-    from asyncipc.runtime.simulation import Simulation
+    from asyncipc.runtime.host import Host
 
 POINTER_BITS: Final = 2**64 - 1
 
@@ -82,14 +82,12 @@ class IsolatedBackend(NativeBackend):
 
     isolated = True
 
-    def __init__(
-        self, simulation: Simulation, root: str | None, inherited: Inheritance | None
-    ) -> None:
+    def __init__(self, host: Host, root: str | None, inherited: Inheritance | None) -> None:
         if sys.platform != "linux":
             refuse("isolation='process'", "it stands on Linux")
         if not sys.executable:
             refuse("isolation='process'", "this program embeds Python: who would run a child?")
-        super().__init__(simulation, root)
+        super().__init__(host, root)
         self.inherited = inherited
         self.process: Process
         self._delivery = self.kernel.delivery = RealDelivery(self.kernel, inherited is not None)
@@ -124,7 +122,7 @@ class IsolatedBackend(NativeBackend):
             self._tie, self._relayed = self.inherited.tie, self.inherited.relayed
             self._signals.take(ALL)
             return
-        outlet = self.simulation.console.outlet
+        outlet = self.host.console.outlet
         ancestor = Ancestor(bell, outlet, self._failed, self._left)
         undo.callback(ancestor.bury_all)
         undo.callback(self._children.bury)
@@ -148,7 +146,7 @@ class IsolatedBackend(NativeBackend):
 
     def _failed(self, pid: int, error: BaseException) -> None:
         if self._ancestor is not None:
-            self.simulation.failures[pid] = error
+            self.host.failures[pid] = error
 
     def _left(self) -> None:
         if self._ancestor is not None:
@@ -191,7 +189,11 @@ class IsolatedBackend(NativeBackend):
         if inherited.directory:
             self.names.chdir(process, inherited.directory)
 
-    def spawn(self, program: Program, args: tuple[object, ...], console: Console) -> int:
+    def spawn(
+        self, program: Program, args: tuple[object, ...], console: Console, *, service: bool
+    ) -> int:
+        if service:
+            refuse("a service with isolation='process'", "the run waits for every child")
         table = DescriptorTable()
         table.open(console, console, console, cloexec=False)
         try:

@@ -79,6 +79,6 @@ def _run(inherited: Inheritance) -> int:
             asyncio.run(simulation.run(program, args))
     except SystemExit:
         pass  # it is the status
-    backend = simulation.backend
+    backend = simulation.localhost.backend
     assert isinstance(backend, IsolatedBackend)
     return backend.process.status

@@ -340,7 +340,12 @@ class NativeSocket(RealDescriptor, Socket):
         return self.count_of(termios.TIOCOUTQ)
 
     def at_mark(self) -> bool:
-        return bool(self.count_of(SIOCATMARK))
+        try:
+            return bool(self.count_of(SIOCATMARK))
+        except OSError as error:
+            if self.family != AF_UNIX or error.errno != errno.ENOTTY:
+                raise
+            return False  # before Linux 5.15 a UNIX stream has no urgent bytes
 
     def getsockopt(self, level: int, option: int) -> int | bytes:
         return socket_options.get(self, level, option)

@@ -49,10 +49,14 @@ class Segment:
     """``sequence``, ``ack``: numbers modulo 2**32.  ``window``: as in the head, unscaled.
 
     ``urgent``: the urgent pointer, if URG is set: an offset from ``sequence``.
+    ``segment_max``: the sender's MSS in force.  More data than that is a *big*
+    segment: it stands for the train of segments that the sender's interface
+    would have made of it (TSO); 0 where there is none to cut.
     """
 
     __slots__ = (
-        "ack", "data", "flags", "options", "sequence", "source", "target", "urgent", "window",
+        "ack", "data", "flags", "options", "segment_max", "sequence", "source", "target",
+        "urgent", "window",
     )  # fmt: skip
 
     protocol = "TCP"
@@ -69,6 +73,7 @@ class Segment:
         *,
         options: Options = NO_OPTIONS,
         urgent: int = 0,
+        segment_max: int = 0,
     ) -> None:
         self.source = source
         self.target = target
@@ -79,6 +84,13 @@ class Segment:
         self.data = data
         self.options = options
         self.urgent = urgent
+        self.segment_max = segment_max
+
+    @property
+    def count(self) -> int:
+        """How many segments it stands for."""
+        size = self.segment_max
+        return -(-len(self.data) // size) if 0 < size < len(self.data) else 1
 
     @property
     def size(self) -> int:
@@ -101,7 +113,29 @@ class Segment:
             data,
             options=self.options,
             urgent=self.urgent,
+            segment_max=self.segment_max,
         )
+
+    def train(self, mtu: int) -> list[Segment]:
+        """The segments that it stands for: what its sender's MSS allows, which follows its own
+        interface's MTU; where it names none, what fits into ``mtu`` with IPv6's head.
+        """
+        size = self.segment_max or max(mtu - 40 - TCP_HEAD - self.options.size, 1)
+        if len(self.data) <= size:
+            return [self]
+        return [self._car(start, size) for start in range(0, len(self.data), size)]
+
+    def _car(self, start: int, size: int) -> Segment:
+        """One of a train: only the last has the whole's FIN and PSH (tcp_gso_segment)."""
+        car = self.with_data(self.data[start : start + size])
+        car.sequence = (self.sequence + start) & 0xFFFFFFFF
+        if start + size < len(self.data):
+            car.flags &= ~(FIN | PSH)
+        if self.flags & URG:
+            car.urgent = self.urgent - start
+            if car.urgent <= 0:
+                car.flags, car.urgent = car.flags & ~URG, 0
+        return car
 
     def describe(self) -> str:
         letters = "".join(letter for flag, letter in FLAG_LETTERS if self.flags & flag)

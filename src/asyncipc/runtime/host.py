@@ -1,0 +1,234 @@
+"""The host: a kernel, what runs on it, and its place in the network.
+
+Three ends are three different things.  A *killed process* (``host.kill``) has
+a kernel that closes its descriptors: peers see FIN or RST.  A *crashed host*
+is silent: its packets stop, and peers learn of it by their own timers only.
+One that is *started again* knows nothing of its connections, and answers what
+still comes for them with RST.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, final
+
+from asyncipc.errors import Unsupported
+from asyncipc.kernel.console import Console
+from asyncipc.kernel.kernel import Kernel
+from asyncipc.kernel.processes.process import Process, State
+from asyncipc.kernel.signals.disposition import SIGKILL
+from asyncipc.runtime.errand import Errand
+from asyncipc.runtime.host_clock import HostClock
+from asyncipc.runtime.memory import Reserved
+from asyncipc.runtime.process import Program, calling, check_program, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from asyncipc.network.internet.stack import Stack
+    from asyncipc.runtime.simulation import Simulation
+    from asyncipc.statistics import MachineStatistics
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+
+@final
+class Host:
+    """One machine of a simulation; made by ``sim.host(name, *addresses)``.
+
+    ``name``: also what the resolver knows it by.  ``kernel``: its objects.
+    ``clock``: what its programs read as the time.
+    """
+
+    def __init__(self, simulation: Simulation, name: str, console: Callable[[bytes], None]) -> None:
+        self.simulation = simulation
+        self.name = name
+        self.kernel = Kernel(name)
+        self.kernel.memory = Reserved()
+        self.kernel.caller = partial(calling, self.kernel.init)
+        self.backend = simulation.machine.backend(self)
+        self.failures: dict[int, BaseException] = {}
+        self.is_up = True
+        self.is_paused = False
+        self.console = Console(self.kernel, console)
+        self.console.hold()
+        self.stack: Stack | None = None
+        self._entries: list[tuple[Program, tuple[object, ...], bool]] = []
+        self._frozen: list[Process] = []
+        self._attached: list[str] = []  # as they were given
+
+    @cached_property
+    def clock(self) -> HostClock:
+        return HostClock(lambda: self.kernel.timers.now())
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {' '.join(self.addresses)}>"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its own, those of the loopback left out, in the order in which they came."""
+        return () if self.stack is None else self.stack.addresses
+
+    def statistics(self) -> MachineStatistics:
+        """Every object of the host, as values, now."""
+        return self.backend.statistics()
+
+    # -- addresses
+
+    def attach(self, *addresses: str) -> None:
+        """Give it more addresses: ``"10.0.0.2"``, ``"10.0.0.2/24"``, ``"fd00::2/64"``.
+
+        ValueError for what is none, or somebody else's.
+        """
+        if self.stack is None:
+            self.stack = self.simulation.network.stack(self.name, self.kernel)
+        for address in addresses:
+            self.stack.attach(address)
+            self._attached.append(address)
+        self.simulation.resolver.set(self.name, self.addresses)
+
+    def detach(self, address: str) -> None:
+        """Take an address from it: what is sent there finds nobody."""
+        if self.stack is None:
+            raise ValueError(f"{address} is no address of {self.name}")
+        self.stack.detach(address)
+        self.simulation.resolver.set(self.name, self.addresses)
+        self._attached = [own for own in self._attached if own.partition("/")[0] != address]
+
+    # -- programs
+
+    def spawn(self, program: Callable[[*Args], Awaitable[object]], *args: *Args) -> int:
+        """Start a program as a child of init, with descriptors 0, 1 and 2; its pid.
+
+        The simulation lasts until it has ended.  What is spawned from outside
+        is an entry point: ``restart`` starts it anew.
+        """
+        return self._enter(program, args, service=False)
+
+    def serve(self, program: Callable[[*Args], Awaitable[object]], *args: *Args) -> int:
+        """``spawn`` a service: a program that need not end.
+
+        The simulation does not wait for it, nor for its children, and kills
+        them when all others have ended.
+        """
+        return self._enter(program, args, service=True)
+
+    async def run(self, program: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
+        """Run a program as a process of this host and wait for its end.
+
+        Returns what it returns and raises what it raises; ProcessLookupError
+        (ESRCH) if it was killed.  Cancelled, it kills the process.
+        """
+        self._check_up()
+        self._check_simulated("run")
+        self._check_running()
+        errand = Errand(program, args)
+        process = self.backend.first_process(name_of(program), self.console)
+        self.simulation.start(self, process, errand.go, ())
+        try:
+            return await errand.wait()
+        finally:
+            self.kernel.end(process, SIGKILL)
+
+    def kill(self, pid: int, signal: int = SIGKILL) -> None:
+        """kill(2), by the host's root.  ESRCH."""
+        self.kernel.kill(self.kernel.init, pid, signal)
+
+    def _enter(self, program: Program, args: tuple[object, ...], *, service: bool) -> int:
+        check_program(program)
+        self._check_up()
+        pid = self._begin(program, args, service=service)
+        self._entries.append((program, args, service))
+        return pid
+
+    def _begin(self, program: Program, args: tuple[object, ...], *, service: bool) -> int:
+        self._check_running()
+        return self.backend.spawn(program, args, self.console, service=service)
+
+    def _check_running(self) -> None:
+        if not self.simulation.is_running:
+            raise RuntimeError("the simulation is not running: spawn inside its block or its run")
+
+    def _check_up(self) -> None:
+        if not self.is_up:
+            raise RuntimeError(f"host {self.name} is down: restart it first")
+
+    # -- the power switch
+
+    def crash(self) -> None:
+        """Power off: every process is gone, and not one packet tells of it.
+
+        What is on its way to the host is lost, its unsent data too.  Its disk
+        stays: all of the file system but /dev/shm.  RuntimeError if it is down.
+        """
+        self._check_simulated("crash")
+        self._check_up()
+        self.is_up = False
+        self._thaw()
+        if self.stack is not None:
+            self.stack.power_off()
+        for process in [*self.kernel.processes.values()]:
+            if process is not self.kernel.init:
+                self.kernel.end(process, SIGKILL)
+        self.kernel.power_off()
+        if self.stack is not None:
+            self.simulation.network.fabric.discard_held(self.name)
+        self.failures.clear()
+
+    def restart(self) -> None:
+        """Power on again, or off and on: the entry points run anew, from the first."""
+        if self.is_up:
+            self.crash()
+        self.is_up = True
+        self.clock.begin()
+        if self.stack is not None:  # a new stack, which knows nothing of the former's connections
+            for address in self.stack.addresses:
+                self.stack.detach(address)
+            given, self._attached, self.stack = self._attached, [], None
+            self.attach(*given)
+        for program, args, service in self._entries:
+            self._begin(program, args, service=service)
+
+    def pause(self) -> None:
+        """The machine stands still, as a virtual machine that is not scheduled.
+
+        Its processes make no call; packets that come wait (1,000 at most).
+        Not modelled: what a program does between its calls goes on.
+        """
+        self._check_simulated("pause")
+        self._check_up()
+        if self.is_paused:
+            return
+        self.is_paused = True
+        if self.stack is not None:
+            self.stack.pause()
+        for process in self.kernel.processes.values():
+            if process.state is State.RUNNING and process.body is not None:
+                process.state = State.STOPPED
+                self._frozen.append(process)
+                process.body.interrupt()
+
+    def resume(self) -> None:
+        """It goes on where it stood."""
+        self._thaw()
+        if self.stack is not None:
+            self.stack.resume()
+
+    def _thaw(self) -> None:
+        self.is_paused = False
+        frozen, self._frozen = self._frozen, []
+        for process in frozen:
+            if process.state is State.STOPPED:
+                process.state = State.RUNNING
+                self._go_on(process)
+
+    def _go_on(self, process: Process) -> None:
+        if process.body is not None:
+            process.body.interrupt()
+        if process.continued is not None:
+            process.continued.notify()
+
+    def _check_simulated(self, what: str) -> None:
+        if self.simulation.machine.name != "simulated":
+            raise Unsupported(f"{what} of a host on the native machine: it is the real one")
