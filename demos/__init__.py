@@ -7,6 +7,16 @@ program, and ``run(stage)`` shows it and returns an exit status;
 fails, and then ``corrected``, the program that does not.
 """
 
+NETWORK = (
+    "lossy_wire",
+    "stop_and_wait",
+    "thirty_percent",
+    "one_way_cut",
+    "split_brain",
+    "crashing_server",
+)
+"""Of several hosts, and a wire that can fail: the simulated machine has them."""
+
 READING_ORDER = (
     # how messages pass
     "pipe",
@@ -41,4 +51,6 @@ READING_ORDER = (
     "stale_path",
     "time_wait",
     "zombie",
+    # several hosts
+    *NETWORK,
 )

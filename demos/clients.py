@@ -1,4 +1,4 @@
-"""Several clients of one listener, and a child process for each.
+"""Several clients of a listener, and a child process for each.
 
 The server only accepts.  For every connection it forks a child, which closes
 the listener that it does not need and serves its client, however long that

@@ -1,4 +1,4 @@
-"""One pipe carries a question and its answer, one after the other.
+"""One pipe carries a question, and then its answer.
 
 Simplex is one direction only: the pipe with one writer and one reader.  Duplex
 is both directions at the same time: a pair of sockets.  Half-duplex lies

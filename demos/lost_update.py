@@ -1,4 +1,4 @@
-"""Two processes add to one shared number, and an addition is lost.
+"""Two processes add to a shared number; an addition is lost.
 
 To add is to load, to add and to store.  Where another process runs between
 the load and the store, it loads the same number, and of two additions one

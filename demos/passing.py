@@ -1,4 +1,4 @@
-"""A descriptor is sent to one who could not have opened the file.
+"""A descriptor is sent to one who could not open the file.
 
 SCM_RIGHTS carries open files beside the data of a UNIX socket.  The receiver
 gets a number of its own for the same open file, offset and all.  While it is

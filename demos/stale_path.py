@@ -1,4 +1,4 @@
-"""A path whose server has gone: nobody answers, nobody can bind.
+"""A path whose server is gone: nobody answers, nobody can bind.
 
 To bind a UNIX socket makes a file, and the file outlives the socket.  After
 the server has died, connect says ECONNREFUSED (there is a name, and nobody

@@ -1,4 +1,4 @@
-"""A write end that nobody closed: the end of the file never comes.
+"""A write end that nobody closed: end of file never comes.
 
 The parent forgets to close its own copy of the write end.  The child ends, but
 the pipe can still be written, by the very process that waits for its end.  The

@@ -23,6 +23,7 @@ from tests.cli.text import of_pid
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not every demo runs elsewhere")
 
+ON_ONE_HOST: Final = [name for name in demos.READING_ORDER if name not in demos.NETWORK]
 MOMENTS: Final = 30
 QUEUE: Final = b"/asyncipc-orders"
 TAKES_A_MINUTE: Final = "time_wait"
@@ -141,7 +142,7 @@ def compare(native: str, simulated: str, name: str, refused: int) -> None:
         assert said(on_native, name) == said(on_simulated, name)
 
 
-@pytest.mark.parametrize("name", [n for n in demos.READING_ORDER if n != TAKES_A_MINUTE])
+@pytest.mark.parametrize("name", [n for n in ON_ONE_HOST if n != TAKES_A_MINUTE])
 def test_tasks_on_the_real_kernel_say_what_they_say_on_the_simulated(
     name: str, backend: Backend, show: Show
 ) -> None:
@@ -150,6 +151,19 @@ def test_tasks_on_the_real_kernel_say_what_they_say_on_the_simulated(
         assert "which never was" not in parts(native)[-1]
         return
     compare(native, show(Stage(backend), name), name, REFUSED_TO_TASKS.get(name, 0))
+
+
+@pytest.mark.parametrize("name", demos.NETWORK)
+def test_there_is_one_real_host_and_a_demo_of_several_says_so(
+    name: str, backend: Backend, show: Show
+) -> None:
+    title, *shown = parts(show(Stage(backend, machine="native"), name))
+    assert title.startswith(catalog.summary(name))
+    assert shown
+    for part in shown:
+        assert part.partition("\n")[2] == (
+            "\n\nRefused: hosts on the native machine: there is one, the real one\n\n"
+        )
 
 
 def test_time_wait_is_none_of_who_sets_so_reuseaddr(
@@ -161,7 +175,7 @@ def test_time_wait_is_none_of_who_sets_so_reuseaddr(
     assert capsys.readouterr().out.count("bind(3, ") == 2
 
 
-@pytest.mark.parametrize("name", [n for n in demos.READING_ORDER if n not in ALONE_IN_TASKS])
+@pytest.mark.parametrize("name", [n for n in ON_ONE_HOST if n not in ALONE_IN_TASKS])
 def test_processes_of_the_operating_system_say_what_they_say_on_the_simulated_machine(
     name: str, show: Show
 ) -> None:

@@ -142,4 +142,4 @@ def list_demos() -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print("\n[bold]More of them[/bold]: asyncipc demo NAME (--source shows the program)\n")
     for name in catalog.names():
-        console.print(f"  [cyan]{name:<12}[/cyan]  {catalog.summary(name)}")
+        console.print(f"  [cyan]{name:<15}[/cyan]  {catalog.summary(name)}")

@@ -70,6 +70,19 @@ class Host:
         """Its own, those of the loopback left out, in the order in which they came."""
         return () if self.stack is None else self.stack.addresses
 
+    @property
+    def checksums(self) -> bool:
+        """Does it look at checksums?  Without, its programs see damaged data (and TCP
+        streams are no longer what was sent).
+        """
+        return self.stack is None or self.stack.checksums
+
+    @checksums.setter
+    def checksums(self, on: bool) -> None:
+        if self.stack is None:
+            raise ValueError(f"{self.name} is in no network")
+        self.stack.checksums = on
+
     def statistics(self) -> MachineStatistics:
         """Every object of the host, as values, now."""
         return self.backend.statistics()
