@@ -53,7 +53,7 @@ class _VirtualSelector(selectors.BaseSelector):
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        # asyncio allows a nanosecond (its clock's resolution), so the nearest one is right.
+        # A difference of floats: the nearest nanosecond is what was meant, or asked for again.
         due = None if timeout is None else self._time.now_ns + round(timeout * SECOND)
         if self._is_held() or not self._advance(due):
             self._time.waits_for_reality = True
@@ -92,7 +92,7 @@ class _OrderedTask(asyncio.Task[Any]):
 
 
 @final
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(lent.ToTheNanosecond, asyncio.SelectorEventLoop):
     """What ``asyncio.Runner(loop_factory=...)`` gets from a simulation."""
 
     def __init__(self, time: VirtualTime) -> None:

@@ -25,7 +25,7 @@ from asyncipc.runtime.process import Program, calling, check_program, name_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from asyncipc.network.internet.stack import Stack
+    from asyncipc.network.internet.stack import Stack, StackStatistics
     from asyncipc.runtime.simulation import Simulation
     from asyncipc.statistics import MachineStatistics
 
@@ -82,6 +82,12 @@ class Host:
         if self.stack is None:
             raise ValueError(f"{self.name} is in no network")
         self.stack.checksums = on
+
+    def traffic(self) -> StackStatistics:
+        """What its internet layer has sent, taken in and dropped, by cause."""
+        if self.stack is None:
+            raise ValueError(f"{self.name} is in no network")
+        return self.stack.counts
 
     def statistics(self) -> MachineStatistics:
         """Every object of the host, as values, now."""
@@ -195,13 +201,18 @@ class Host:
             self.crash()
         self.is_up = True
         self.clock.begin()
-        if self.stack is not None:  # a new stack, which knows nothing of the former's connections
-            for address in self.stack.addresses:
-                self.stack.detach(address)
-            given, self._attached, self.stack = self._attached, [], None
-            self.attach(*given)
+        if self.stack is not None:
+            self._renew(self.stack)
         for program, args, service in self._entries:
             self._begin(program, args, service=service)
+
+    def _renew(self, former: Stack) -> None:
+        """A new stack, which knows nothing of the former's connections."""
+        for address in former.addresses:
+            former.detach(address)
+        given, self._attached, self.stack = self._attached, [], None
+        self.attach(*given)
+        self.checksums = former.checksums
 
     def pause(self) -> None:
         """The machine stands still, as a virtual machine that is not scheduled.

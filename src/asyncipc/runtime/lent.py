@@ -8,6 +8,7 @@ moved, so that a surprise is an error message and not a hang.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
@@ -292,6 +293,27 @@ def anyio_library() -> tuple[Callable[[str], Any], Callable[[Any], None]]:
     return _eventloop.set_current_async_library, _eventloop.reset_current_async_library
 
 
+class ToTheNanosecond:
+    """A part of a loop whose timers are due when its clock shows their time, neither before nor
+    after.
+
+    asyncio fires what is due before its clock's time plus the resolution of the real clock, a
+    nanosecond.  Beyond half a year (2**24 s) that is less than half of a float's last bit, and what
+    is due right now would never fire.  There is no public form.
+    """
+
+    def time(self) -> float:
+        raise NotImplementedError
+
+    @property
+    def _clock_resolution(self) -> float:
+        return math.ulp(self.time())
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, real: float) -> None:
+        self.real_resolution = real  # of no interest, but that it is set at all
+
+
 def check_asyncio() -> None:
     """Try each hook from inside an asyncio task."""
     import asyncio
@@ -303,6 +325,9 @@ def check_asyncio() -> None:
         asyncio_cancelled(task, anyio_task_states())
         anyio.CancelScope()._child_scopes  # type: ignore[attr-defined]  # noqa: B018
         anyio_library()
+        loop = task.get_loop()
+        if isinstance(loop, ToTheNanosecond):
+            loop.real_resolution  # noqa: B018
     except AttributeError as error:
         purpose = "to see a cancellation before a call takes effect"
         _moved("asyncio", sys.version.split()[0], str(error), purpose)
