@@ -17,6 +17,7 @@ from asyncipc.events import ProcessLife
 from asyncipc.network.faults.rules import Journey
 from asyncipc.network.faults.schedule import event
 from asyncipc.network.packet import Packet
+from asyncipc.runtime import clock
 
 Run = Callable[..., Any]
 
@@ -523,3 +524,60 @@ def test_the_report_of_a_deadlock_names_the_hosts(run: Run) -> None:
         ("client", "connect", "10.0.0.2:53 on the network"),
     ]
     assert str(caught.value).splitlines()[1].split()[:2] == ["host", "pid"]
+
+
+DAY_NS = 86400 * 10**9
+
+
+def test_two_that_send_and_never_read_are_a_deadlock_though_their_probes_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "SILENCE_NS", DAY_NS)
+
+    async def send(stream: asyncipc.SocketChannel) -> None:
+        await stream.send(bytes(20_000_000))
+
+    async def accept() -> None:
+        listener = await asyncipc.create_tcp_listener(local_port=PORT)
+        async with listener, await listener.accept() as stream:
+            await send(stream)
+
+    async def connect() -> None:
+        async with await asyncipc.connect_tcp("server", PORT) as stream:
+            await send(stream)
+
+    async def main() -> None:
+        server, client = pair()
+        server.spawn(accept)
+        await anyio.sleep(0.1)
+        client.spawn(connect)
+
+    with pytest.raises(asyncipc.Deadlock) as caught:
+        run(main)
+    assert [task.waits_for.split()[0] for task in caught.value.report.tasks] == ["room", "room"]
+
+
+def test_who_sleeps_for_long_beside_probes_is_no_deadlock(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "SILENCE_NS", DAY_NS)
+    long = 3 * 86400
+
+    async def accept() -> None:
+        listener = await asyncipc.create_tcp_listener(local_port=PORT)
+        async with listener, await listener.accept() as stream:
+            await posix.nanosleep(long)
+            assert sum([len(part) async for part in stream]) == 20_000_000
+
+    async def connect() -> None:
+        async with await asyncipc.connect_tcp("server", PORT) as stream:
+            await stream.send(bytes(20_000_000))
+
+    async def main() -> float:
+        server, client = pair()
+        server.spawn(accept)
+        await anyio.sleep(0.1)
+        await client.run(connect)
+        return asyncipc.current_simulation().timers.now() / 1e9
+
+    assert long < run(main) < long + 300

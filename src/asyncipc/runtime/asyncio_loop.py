@@ -13,6 +13,7 @@ import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextvars import Context
+from functools import partial
 from typing import Any, TypeVarTuple, final
 
 from asyncipc.runtime import lent
@@ -100,6 +101,7 @@ class VirtualTimeLoop(lent.ToTheNanosecond, asyncio.SelectorEventLoop):
         self._virtual_selector = _VirtualSelector(time)
         super().__init__(self._virtual_selector)
         self._virtual_selector.own_descriptors = len(self._virtual_selector.get_map())
+        time.anybody_ready = partial(lent.asyncio_anybody_ready, self)
         self._births = 0
         lent.order_anyio_scopes()
         self.set_task_factory(self._make_task)  # type: ignore[arg-type]

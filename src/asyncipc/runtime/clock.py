@@ -34,6 +34,8 @@ IMPATIENT_STEPS: Final = 10_000
 FINE: Final = 2.0**21
 """Up to so many seconds neither a product with SECOND nor a float is wrong by a quarter of a
 nanosecond."""
+SILENCE_NS: Final = 50 * 86400 * SECOND
+"""Longer than any connection takes to die: TCP_KEEPIDLE, and TCP_KEEPCNT times TCP_KEEPINTVL."""
 VERDICTS: Final = (Deadlock, TimeFrozen)
 DEAD_MIN: Final = 64
 """So few cancelled timers are not worth a sweep."""
@@ -74,7 +76,7 @@ class TimerHeap:
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, ArmedTimer]] = []
-        self._sequence = 0
+        self.sequence = 0
         self._dead = 0
 
     def __len__(self) -> int:
@@ -83,8 +85,8 @@ class TimerHeap:
 
     def arm(self, due_ns: int, action: Callable[[], None]) -> ArmedTimer:
         timer = ArmedTimer(due_ns, action)
-        self._sequence += 1
-        heapq.heappush(self._heap, (due_ns, self._sequence, timer))
+        self.sequence += 1
+        heapq.heappush(self._heap, (due_ns, self.sequence, timer))
         return timer
 
     def cancel(self, timer: Timer) -> None:
@@ -98,6 +100,12 @@ class TimerHeap:
             self._heap = [entry for entry in self._heap if entry[2].action is not None]
             heapq.heapify(self._heap)
             self._dead = 0
+
+    def has_only_after(self, sequence: int) -> bool:
+        """Was every timer that is armed now armed after number ``sequence``?"""
+        return all(
+            number > sequence for _, number, timer in self._heap if timer.action is not None
+        )
 
     def next_due(self) -> int | None:
         while self._heap and self._heap[0][2].action is None:
@@ -136,6 +144,7 @@ class VirtualTime:
     counts anyio's worker threads, which a selector cannot ask for.  When the run
     is ``over`` its loop still closes down: nothing due is no deadlock then.
     ``impatient``: a process is over, but its task is not; fewer steps will do.
+    ``anybody_ready`` asks the scheduler whether what has just fired has woken somebody.
     """
 
     def __init__(self, step_limit: int | None) -> None:
@@ -152,6 +161,10 @@ class VirtualTime:
             raise ValueError(f"step_limit counts passes: at least 1, not {step_limit}")
         self._step_limit = step_limit or sys.maxsize
         self.impatient = False
+        self.anybody_ready: Callable[[], bool] = lambda: True
+        self._has_woken = True
+        self._ran_ns = 0
+        self._known = 0
         self._heap = TimerHeap()
         self.arm, self.cancel = self._heap.arm, self._heap.cancel
 
@@ -175,6 +188,9 @@ class VirtualTime:
 
         False if there is none and only reality can still bring one.
         """
+        if self._has_woken:
+            self._has_woken = False
+            self._ran_ns, self._known = self.now_ns, self._heap.sequence
         due = self._heap.next_due()
         if due is None or (deadline_ns is not None and deadline_ns < due):
             due = deadline_ns
@@ -186,7 +202,19 @@ class VirtualTime:
             self.now_ns = due
             self.steps = 0
         self._heap.fire(self.now_ns, self.failed)
+        if deadline_ns is not None or self.anybody_ready():
+            self._has_woken = True
+        elif self.now_ns - self._ran_ns > SILENCE_NS:
+            self._judge_silence()
         return True
+
+    def _judge_silence(self) -> None:
+        """Timers have fired for long, and woken nobody.  If all of them are children of others
+        that did not either, as the probes of a window that never opens are, none ever will.
+        """
+        if self._heap.has_only_after(self._known):
+            self.stalled()
+        self._ran_ns = self.now_ns
 
 
 @final
@@ -195,6 +223,7 @@ class TrioClock(trio.abc.Clock):
 
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
+        time.anybody_ready = lent.trio_anybody_ready
 
     def start_clock(self) -> None:
         """Time begins at 0, and has."""

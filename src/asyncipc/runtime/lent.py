@@ -62,6 +62,11 @@ def trio_somebody_awaits_rest() -> bool:
     return bool(_TRIO.runner.waiting_for_idle)
 
 
+def trio_anybody_ready() -> bool:
+    """Does a task stand in the run queue?"""
+    return bool(_TRIO.runner.runq)
+
+
 def trio_awaits_reality() -> bool:
     """Does a task wait for a real descriptor, or has a thread left a message?
 
@@ -181,6 +186,11 @@ def check_trio() -> None:
             trio_somebody_awaits_rest,
         ),
         (
+            "Runner.runq",
+            "to see that what is due wakes nobody any more",
+            trio_anybody_ready,
+        ),
+        (
             "Runner.io_manager._registered or Runner.entry_queue.wakeup",
             "to hold virtual time while a real descriptor is awaited",
             trio_awaits_reality,
@@ -207,6 +217,11 @@ def check_trio() -> None:
 
 
 # -- asyncio, and anyio's cancel scopes on it
+
+
+def asyncio_anybody_ready(loop: asyncio.AbstractEventLoop) -> bool:
+    """Is a callback to be run at once?"""
+    return bool(loop._ready)  # type: ignore[attr-defined]
 
 
 def _anyio_task_states() -> Any:
@@ -326,6 +341,7 @@ def check_asyncio() -> None:
         anyio.CancelScope()._child_scopes  # type: ignore[attr-defined]  # noqa: B018
         anyio_library()
         loop = task.get_loop()
+        asyncio_anybody_ready(loop)
         if isinstance(loop, ToTheNanosecond):
             loop.real_resolution  # noqa: B018
     except AttributeError as error:

@@ -131,9 +131,22 @@ class Network:
         ends = self._names(source), self._names(target)
         return self.cuts.cut(*ends, how=how, in_flight=in_flight)
 
-    def isolate(self, *hosts: AnyHost, how: Manner = "drop", in_flight: bool = False) -> Cut:
-        """From everybody else."""
-        return self.cuts.isolate(*map(self._name, hosts), how=how, in_flight=in_flight)
+    def isolate(
+        self,
+        *hosts: AnyHost,
+        how: Manner = "drop",
+        in_flight: bool = False,
+        incoming: bool = True,
+        outgoing: bool = True,
+    ) -> Cut:
+        """From everybody else; or only what comes to them, or what leaves them."""
+        return self.cuts.isolate(
+            *map(self._name, hosts),
+            how=how,
+            in_flight=in_flight,
+            incoming=incoming,
+            outgoing=outgoing,
+        )
 
     def heal(self, one: Group | None = None, other: Group | None = None) -> None:
         """All cuts, or those between two hosts: what is held goes on."""
