@@ -33,6 +33,7 @@ from asyncipc.network.faults.rules import (
     Replace,
     Verdict,
 )
+from asyncipc.network.internet.icmp import Echo
 from asyncipc.network.packet import Packet
 from asyncipc.network.tcp.segment import ACK, PSH, SYN, Segment
 from tests.network.recorder import ADDRESSES, Wire
@@ -260,7 +261,7 @@ def test_certain_and_impossible_chances_throw_no_die() -> None:
         def __getattr__(self, name: str) -> object:
             raise AssertionError(name)
 
-    packet = Packet(ADDRESSES["a"], ADDRESSES["b"], None)  # type: ignore[arg-type]
+    packet = Packet(ADDRESSES["a"], ADDRESSES["b"], Echo(1, b""))
     journey = Journey("a", "b", 0, NoDie())  # type: ignore[arg-type]
     assert chance(1)(packet, journey)
     assert not chance(0)(packet, journey)

@@ -75,7 +75,9 @@ class Cork:
         """Let whole segments go; did all of them?"""
         segment = self._transport.segment_max
         while self._held.size >= segment and not self._pushing:
+            self._pushing = True  # else the answer, which may come inside, has the same bytes sent
             moved = self._transport.put(self._held.peek(segment), 0)
+            self._pushing = False
             if not moved:
                 return False
             self._held.take(moved)
