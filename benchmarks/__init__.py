@@ -17,10 +17,13 @@ How to read the figures:
   single-threaded and never idle.  Timer lateness is real time.  Memory is what
   ``tracemalloc`` counts: all that Python allocates, and not what the kernel
   holds for a real socket.
+* The network's cases run on virtual time, so nothing waits for a link; what is
+  compared is the work that a CPU has with it (see ``gossip`` and ``network``).
 * Ours runs *embedded* (``async with Simulation()`` inside ``trio.run`` or
   ``asyncio.run``), its tasks started in the same way as the peer's; where a
   case also runs it under ``asyncipc.run``, on virtual time, it says so.
 
 Order of reading: ``case`` (what is compared), ``rounds`` (how), ``pairs`` (the
-contenders of most cases), then one file per case, then ``report``.
+contenders of most cases), then one file per case (``gossip`` before
+``network``), then ``report``.
 """

@@ -15,6 +15,7 @@ from benchmarks import (
     memory,
     message_queue,
     native,
+    network,
     pingpong,
     processes,
     server,
@@ -50,4 +51,10 @@ def _all(scale: float) -> Iterator[Case]:
     yield epoll.case(scale)
     yield native.pingpong_case(scale)
     yield native.stream_case(scale)
+    yield network.datagrams(scale)
+    yield network.flat(scale)
+    yield network.bulk(scale)
+    yield network.echo(scale)
+    yield from network.idle(scale)
+    yield network.hour(scale)
     yield importing.case(scale)

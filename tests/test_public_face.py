@@ -67,6 +67,7 @@ PUBLIC = [
     "open_signal_receiver",
     "posix",
     "run",
+    "scenario",
     "statistics",
     "trio_stream",
     "unlink_semaphore",

@@ -26,7 +26,7 @@ from asyncipc.runtime.report import BlockedReport, BlockedTask
 from asyncipc.runtime.simulation import Simulation, current_simulation
 
 if TYPE_CHECKING:
-    from asyncipc import posix, statistics
+    from asyncipc import posix, scenario, statistics
     from asyncipc.determinism import check_determinism
     from asyncipc.faces.attached_memory import AttachedMemory
     from asyncipc.faces.channels import PipeReceiveChannel, PipeSendChannel, create_pipe
@@ -121,6 +121,7 @@ __all__ = [
     "open_signal_receiver",
     "posix",
     "run",
+    "scenario",
     "statistics",
     "trio_stream",
     "unlink_semaphore",
@@ -191,7 +192,7 @@ ROOMS: Final = {
 }
 """What is imported when it is first asked for: nobody pays for what he does not use."""
 _ROOM_OF: Final = {name: room for room, names in ROOMS.items() for name in names}
-_MODULES: Final = frozenset({"posix", "statistics"})
+_MODULES: Final = frozenset({"posix", "scenario", "statistics"})
 
 
 if not TYPE_CHECKING:  # which is told by the imports above, and would let any name pass

@@ -82,6 +82,11 @@ def check_determinism(
     check_program(main)
     if runs < 2:
         raise ValueError(f"runs are compared: at least 2, not {runs}")
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"no option of a run that is to be repeated: {name!r}")
+    if seed is None:
+        raise TypeError("seed is an int: without one, no run is that of another")
     options["observers"] = list(options.get("observers", ()))
     options["faults"] = list(options.get("faults", ()))
     first = _Log()

@@ -14,8 +14,8 @@ import pytest
 import asyncipc
 from asyncipc import posix
 from asyncipc.events import ProcessLife
+from asyncipc.network.faults import event
 from asyncipc.network.faults.rules import Journey
-from asyncipc.network.faults.schedule import event
 from asyncipc.network.packet import Packet
 from asyncipc.runtime import clock
 
@@ -581,3 +581,23 @@ def test_who_sleeps_for_long_beside_probes_is_no_deadlock(
         return asyncipc.current_simulation().timers.now() / 1e9
 
     assert long < run(main) < long + 300
+
+
+def test_a_link_that_is_changed_during_a_schedules_event_has_that_change_when_it_ends(
+    run: Run,
+) -> None:
+    async def main() -> list[str]:
+        sim = asyncipc.current_simulation()
+        server, client = pair()
+        sim.link(server, client, latency=0.01)
+        sim.network.play([event(0.0, "link", "client", "server", until_s=5.0, loss=0.5)])
+        await anyio.sleep(1)
+        sim.link(server, client, latency=0.2)
+        link = sim.network.fabric.link("client", "server")
+        during = link.conditions.describe()
+        await anyio.sleep(5)
+        return [during, link.conditions.describe()]
+
+    during, after = run(main)
+    assert during == "latency_ns=200000000, loss=Bernoulli(share=0.5)"
+    assert after == "latency_ns=200000000"

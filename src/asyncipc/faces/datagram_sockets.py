@@ -55,7 +55,8 @@ class DatagramChannel(SocketLike):
             return own.sendto(data, 0, name, process)
 
         while True:
-            self.check_open()
+            if not self._entry.open:
+                raise ClosedResourceError
             try:
                 await syscall("sendto", self, verb, data, to)
             except InterruptedError:
@@ -68,7 +69,8 @@ class DatagramChannel(SocketLike):
         """recvfrom(2)"""
         verb = socket_of(self.file).recvmsg
         while True:
-            self.check_open()
+            if not self._entry.open:
+                raise ClosedResourceError
             try:
                 message = await syscall("recvfrom", self, verb, DATAGRAM_MAX, 0)
             except InterruptedError:

@@ -68,7 +68,7 @@ class Fabric(Traffic):
         if rules.looks_inside or not lane.link.is_clean:
             for piece in pieces(packet, lane.link.conditions):
                 self._judge(lane, piece, now)
-        elif rules or self.tap is not None:
+        elif rules.are_any or self.tap is not None:
             self._judge(lane, packet, now)
         else:
             self._hurry(lane, packet, now)
@@ -87,7 +87,10 @@ class Fabric(Traffic):
         lane.counts.bytes_sent += packet.size
         flight = Flight(arriving, lane, due)
         lane.flights[flight] = None
-        self._launch(flight, now)
+        if due > now:
+            self._arm(flight)
+        else:
+            self._launch(flight, now)
 
     def _judge(self, lane: Lane, packet: Packet, now: int, flight: Flight | None = None) -> None:
         """``flight``: the packet has been held; the rules in front have seen it already."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final, Protocol, final
 
-from asyncipc.kernel.ip.address import is_ipv6
-
 HEAD4: Final = 20
 HEAD6: Final = 40
 """Bytes of an IPv4 or IPv6 head."""
@@ -43,10 +41,10 @@ class Packet:
 
     ``hop``: whom the wire is to hand it to: ``target``, or one of many where that
     is a group or a subnet.  ``damaged``: a checksum would tell.  ``whole``: it
-    must not be cut into fragments (IP's DF).
+    must not be cut into fragments (IP's DF).  ``size``: bytes on the wire, with IP's head.
     """
 
-    __slots__ = ("body", "damaged", "hop", "source", "target", "ttl", "whole")
+    __slots__ = ("body", "damaged", "hop", "size", "source", "target", "ttl", "whole")
 
     def __init__(
         self,
@@ -66,11 +64,7 @@ class Packet:
         self.ttl = ttl
         self.whole = whole
         self.damaged = damaged
-
-    @property
-    def size(self) -> int:
-        """Bytes on the wire, with IP's head."""
-        return self.body.size + (HEAD6 if is_ipv6(self.source) else HEAD4)
+        self.size = body.size + (HEAD6 if ":" in source else HEAD4)
 
     def with_body(self, body: Body, *, damaged: bool = False) -> Packet:
         damaged = damaged or self.damaged

@@ -14,10 +14,10 @@ SECOND = 1_000_000_000
 def clock_gettime_ns(clock: int) -> int:
     """clock_gettime(2): ``clock`` in nanoseconds.
 
-    CLOCK_REALTIME, which begins at 0 (1970) in a simulation, CLOCK_MONOTONIC or
-    CLOCK_BOOTTIME, 0 when the host started.  A host's clock may be wrong
-    (``host.clock``); what lasts by a time-out does not follow it.  EINVAL for others.
-    Not modelled: the clocks of CPU time.
+    CLOCK_REALTIME, which is 0 (1970) when a simulation begins, CLOCK_MONOTONIC or
+    CLOCK_BOOTTIME, 0 when the host started; _RAW and _COARSE are as those.  A host's
+    clock may be wrong (``host.clock``); what lasts by a time-out does not follow it.
+    EINVAL for others.  Not modelled: the clocks of CPU time.
     """
     return call("clock_gettime", current().machine.clock_ns, clock)
 

@@ -47,10 +47,10 @@ def timerfd_settime(
 ) -> tuple[float, float]:
     """timerfd_settime(2): expire in ``initial`` seconds, then every ``interval`` (0: once).
 
-    ``initial`` 0 disarms.  TFD_TIMER_ABSTIME: it is a time of the machine's
-    clock.  Unread expirations are gone.  Returns what was left, and the former
-    interval.  TFD_TIMER_CANCEL_ON_SET changes nothing, as that clock is never
-    set.  EBADF, EINVAL.  OverflowError: more nanoseconds than 64 bits hold.
+    ``initial`` 0 disarms.  TFD_TIMER_ABSTIME: it is a time of the simulation, whatever the
+    host's clock shows.  Unread expirations are gone.  Returns what was left, and the former
+    interval.  TFD_TIMER_CANCEL_ON_SET changes nothing, as that time is never set.  EBADF,
+    EINVAL.  OverflowError: more nanoseconds than 64 bits hold.
     """
     value, period = timerfd_settime_ns(
         fd, flags=flags, initial=_in_ns(initial), interval=_in_ns(interval)

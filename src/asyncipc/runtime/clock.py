@@ -103,9 +103,7 @@ class TimerHeap:
 
     def has_only_after(self, sequence: int) -> bool:
         """Was every timer that is armed now armed after number ``sequence``?"""
-        return all(
-            number > sequence for _, number, timer in self._heap if timer.action is not None
-        )
+        return all(number > sequence for _, number, timer in self._heap if timer.action is not None)
 
     def next_due(self) -> int | None:
         while self._heap and self._heap[0][2].action is None:

@@ -74,18 +74,25 @@ class Listener(Protocol):
 
 
 async def publish(
-    simulation: Simulation, name: str, port: int, to: RealAddress, via: str, kind: Kind
+    simulation: Simulation,
+    name: Host | str,
+    port: int,
+    to: RealAddress,
+    via: Host | str,
+    kind: Kind,
 ) -> Door:
     """``sim.publish``"""
     _check(simulation, "publish", port, kind)
-    if name not in simulation.hosts:
+    server = _found(simulation, name)
+    if server is None:
         raise ValueError(f"there is no host {name!r}")
-    server = simulation.hosts[name]
     host = server
-    if server.addresses and via != name:
-        host = simulation.hosts.get(via) or simulation.host(via)
+    if server.addresses:
+        host = _found(simulation, via) or simulation.host(str(via))
     if _address(server, host) is None:
-        raise ValueError(f"{via} has no address of the family of {', '.join(server.addresses)}")
+        raise ValueError(
+            f"{host.name} has no address of the family of {', '.join(server.addresses)}"
+        )
     if kind == "udp":
         bind = partial(real_sockets.bind, to)
         associate = partial(_connect, simulated_sockets.associate, server, host, port)
@@ -96,12 +103,12 @@ async def publish(
 
 
 async def reach(
-    simulation: Simulation, name: str, address: RealAddress, port: int | None, kind: Kind
+    simulation: Simulation, name: Host | str, address: RealAddress, port: int | None, kind: Kind
 ) -> Door:
     """``sim.reach``"""
     own = address[1] if port is None else port
     _check(simulation, "reach", own, kind)
-    host = simulation.hosts.get(name) or simulation.host(name)
+    host = _found(simulation, name) or simulation.host(str(name))
     if kind == "udp":
         bind = partial(simulated_sockets.bind, own)
         associate = partial(real_sockets.associate, address)
@@ -109,6 +116,14 @@ async def reach(
     listen = partial(simulated_sockets.listen, own)
     connect = partial(real_sockets.connect, address)
     return await Door(host, partial(attend_streams, listen, connect)).open()
+
+
+def _found(simulation: Simulation, host: Host | str) -> Host | None:
+    name = host if isinstance(host, str) else host.name
+    known = simulation.hosts.get(name)
+    if host is not name and host is not known:
+        raise ValueError(f"{host!r} is of another simulation")
+    return known
 
 
 def _check(simulation: Simulation, what: str, port: int, kind: Kind) -> None:

@@ -13,6 +13,7 @@ the host's start, drifts with it and is never set.
 from __future__ import annotations
 
 import errno
+import operator
 from collections.abc import Callable
 from typing import Final, final
 
@@ -52,13 +53,16 @@ class HostClock:
 
     @drift_ppm.setter
     def drift_ppm(self, millionths: int) -> None:
-        if millionths <= -MILLION:
+        if operator.index(millionths) <= -MILLION:
             raise ValueError(f"a clock that runs has a drift above -1000000 ppm, not {millionths}")
         self._reading_ns, self._since_ns = self._steady(), self._true()
         self._drift = millionths
 
     def step(self, seconds: float) -> None:
-        """clock_settime(2): CLOCK_REALTIME jumps, forwards or backwards."""
+        """clock_settime(2): CLOCK_REALTIME jumps, by seconds, forwards or backwards.
+
+        ValueError or OverflowError for a time that is none.
+        """
         self._offset_ns += round(seconds * SECOND)
 
     def begin(self) -> None:

@@ -172,44 +172,44 @@ def hear_trio_threads(hear: Callable[[], None]) -> None:
     threads.start_thread_soon = start_thread_soon
 
 
+TRIO_HOOKS: Final[tuple[tuple[str, str, Callable[[], object]], ...]] = (
+    (
+        "Task._cancel_status.effectively_cancelled",
+        "to see a cancellation before a call takes effect",
+        trio_cancelled,
+    ),
+    (
+        "Runner.waiting_for_idle",
+        "to let wait_all_tasks_blocked end before time moves",
+        trio_somebody_awaits_rest,
+    ),
+    (
+        "Runner.runq",
+        "to see that what is due wakes nobody any more",
+        trio_anybody_ready,
+    ),
+    (
+        "Runner.io_manager._registered or Runner.entry_queue.wakeup",
+        "to hold virtual time while a real descriptor is awaited",
+        trio_awaits_reality,
+    ),
+    (
+        "trio._threads._active_threads_local",
+        "to hold virtual time while a real thread works",
+        trio_threads_at_work,
+    ),
+    (
+        "trio._core._run._r and _ALLOW_DETERMINISTIC_SCHEDULING",
+        "to order tasks by the seed",
+        lambda: (trio._core._run._r.random, trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING),
+    ),
+)
+"""What is touched, what for, and how to see whether it is where it was."""
+
+
 def check_trio() -> None:
     """Try each hook from inside a trio task."""
-    checks: tuple[tuple[str, str, Callable[[], object]], ...] = (
-        (
-            "Task._cancel_status.effectively_cancelled",
-            "to see a cancellation before a call takes effect",
-            trio_cancelled,
-        ),
-        (
-            "Runner.waiting_for_idle",
-            "to let wait_all_tasks_blocked end before time moves",
-            trio_somebody_awaits_rest,
-        ),
-        (
-            "Runner.runq",
-            "to see that what is due wakes nobody any more",
-            trio_anybody_ready,
-        ),
-        (
-            "Runner.io_manager._registered or Runner.entry_queue.wakeup",
-            "to hold virtual time while a real descriptor is awaited",
-            trio_awaits_reality,
-        ),
-        (
-            "trio._threads._active_threads_local",
-            "to hold virtual time while a real thread works",
-            trio_threads_at_work,
-        ),
-        (
-            "trio._core._run._r and _ALLOW_DETERMINISTIC_SCHEDULING",
-            "to order tasks by the seed",
-            lambda: (
-                trio._core._run._r.random,
-                trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING,
-            ),
-        ),
-    )
-    for hook, purpose, attempt in checks:
+    for hook, purpose, attempt in TRIO_HOOKS:
         try:
             attempt()
         except AttributeError:

@@ -12,13 +12,20 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final, TypeAlias, Unpack, final
 
+from asyncipc.kernel.timers import NoTimers
 from asyncipc.network.fabric import Fabric
 from asyncipc.network.faults.cuts import Cut, Cuts, Manner
 from asyncipc.network.faults.player import Changes, Player
 from asyncipc.network.faults.rules import Installed, Rule
 from asyncipc.network.faults.schedule import Event, Value
 from asyncipc.network.internet.stack import Stack
-from asyncipc.network.links.conditions import PERFECT, Conditions, Spelling, conditions
+from asyncipc.network.links.conditions import (
+    PERFECT,
+    Conditions,
+    Spelling,
+    conditions,
+    host_port,
+)
 from asyncipc.runtime.host import Host
 
 if TYPE_CHECKING:
@@ -26,14 +33,23 @@ if TYPE_CHECKING:
     from asyncipc.kernel.timers import Timers
     from asyncipc.network.counts import LinkStatistics
     from asyncipc.network.dice import Dice
+    from asyncipc.network.links.queueing import Queue
     from asyncipc.runtime.tap import Tap
 
 AnyHost: TypeAlias = Host | str
 Group: TypeAlias = AnyHost | Iterable[AnyHost]
 
 FIRST: Final = IPv4Address("10.0.0.1")
+SHOWN: Final = 10
 ENDS: Final = frozenset({"0", "255"})
 """Last parts that look like a network's address, and like its broadcast address."""
+
+
+def _some(names: Iterable[str]) -> str:
+    """All of a few; of many nobody reads more."""
+    shown = list(names)
+    more = len(shown) - SHOWN
+    return ", ".join(shown[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 @final
@@ -42,6 +58,7 @@ class Network:
 
     def __init__(self, dice: Dice, hosts: Mapping[str, Host]) -> None:
         self.fabric = Fabric(dice)
+        self.fabric.timers = NoTimers()
         self.cuts = Cuts(self.fabric)
         self._changes = Changes(self.fabric)
         self._dice = dice
@@ -82,9 +99,12 @@ class Network:
 
         ``base``: conditions to begin with, such as a preset (None: those that each way has);
         ``keywords``: what is to be otherwise, as in :func:`asyncipc.network.links.conditions`.
+        ValueError and TypeError by name; then neither way has changed.
         """
-        self.one_way(one, other, base, **keywords)
-        self.one_way(other, one, base, **keywords)
+        ends = self._ends(one, other)
+        made = [self._made(*way, base, keywords) for way in (ends, ends[::-1])]
+        self._changes.set_base(*ends, made[0])
+        self._changes.set_base(*ends[::-1], made[1])
 
     def one_way(
         self,
@@ -94,8 +114,41 @@ class Network:
         **keywords: Unpack[Spelling],
     ) -> None:
         """``link``, but from ``source`` to ``target`` only."""
-        link = self.fabric.link(self._name(source), self._name(target))
-        link.conditions = conditions(link.conditions if base is None else base, **keywords)
+        ends = self._ends(source, target)
+        self._changes.set_base(*ends, self._made(*ends, base, keywords))
+
+    def _ends(self, source: AnyHost, target: AnyHost) -> tuple[str, str]:
+        ends = self._name(source), self._name(target)
+        if ends[0] == ends[1]:
+            raise ValueError(f"a link is between two hosts: {ends[0]} reaches itself without")
+        return ends
+
+    def _made(
+        self, source: str, target: str, base: Conditions | None, keywords: Spelling
+    ) -> Conditions:
+        """What the link is to have beneath what a schedule lays upon it for a while."""
+        return conditions(self._changes.base(source, target) if base is None else base, **keywords)
+
+    def rates(
+        self,
+        host: AnyHost,
+        *,
+        up: float | None = None,
+        down: float | None = None,
+        up_queue: int | Queue | None = None,
+        down_queue: int | Queue | None = None,
+    ) -> None:
+        """What all links of a host share, from now on: bits per second out and in; None: no limit.
+
+        ``up_queue``, ``down_queue``: how many packets may wait, or a policy of
+        :mod:`asyncipc.network.links.queueing`; None: all.  ValueError by name.
+        """
+        name = self._name(host)
+        self.fabric.set_ports(
+            name,
+            host_port("up", up, up_queue, self._dice(f"host {name}: up")),
+            host_port("down", down, down_queue, self._dice(f"host {name}: down")),
+        )
 
     def links(self, base: Conditions = PERFECT, **keywords: Unpack[Spelling]) -> None:
         """All ways that have been given no conditions of their own, now and later."""
@@ -149,20 +202,40 @@ class Network:
         )
 
     def heal(self, one: Group | None = None, other: Group | None = None) -> None:
-        """All cuts, or those between two hosts: what is held goes on."""
-        if one is None or other is None:
+        """All cuts, or those between two hosts or groups: what is held goes on.
+
+        ValueError: between one and whom?
+        """
+        if one is None and other is None:
             self.cuts.heal()
+        elif one is None or other is None:
+            raise ValueError("heal all cuts, or those between two hosts: one is named")
         else:
             self.cuts.heal(self._names(one), self._names(other))
 
     def rule(self, rule: Rule, name: str | None = None) -> Installed:
-        """Install a rule on packets (:mod:`asyncipc.network.faults.rules`); a context manager."""
+        """Install a rule on packets (:mod:`asyncipc.network.faults.rules`); a context manager.
+
+        ``rule``: called with each packet and its journey, answers with a verdict or None.
+        ``name``: of its dice, too.  ValueError: there is one of that name.
+        """
+        if not callable(rule):
+            raise TypeError(f"a rule is a callable, not {type(rule).__name__}")
         return self.fabric.rule(rule, name)
 
     def play(self, schedule: Iterable[Event]) -> Player:
-        """Begin a fault schedule (:mod:`asyncipc.network.faults.schedule`): now is its second 0."""
+        """Begin a fault schedule (:mod:`asyncipc.network.faults.schedule`): now is its second 0.
+
+        It goes on by itself; ``stop`` of the player ends it, and what lasts.  RuntimeError
+        before time has begun; ValueError if it names a host that is not there.  What a fault
+        raises when its time has come (a crash of a host that is down) ends the run.
+        """
         schedule = tuple(schedule)
+        if isinstance(self.fabric.timers, NoTimers):
+            raise RuntimeError("the simulation is not running: play inside its block or its run")
         for event in schedule:
+            if not isinstance(event, Event):
+                raise TypeError(f"a schedule has events (faults.event), not {event!r}")
             for group in event.targets:
                 self._names(group)
         player = Player(schedule, self, self.fabric.timers)
@@ -195,8 +268,13 @@ class Network:
 
     def _name(self, host: AnyHost) -> str:
         name = host.name if isinstance(host, Host) else host
-        if name not in self._hosts:
-            raise ValueError(f"there is no host {name!r}; there are {', '.join(self._hosts)}")
+        if not isinstance(name, str):
+            raise TypeError(f"a host, or the name of one, is meant, not {name!r}")
+        known = self._hosts.get(name)
+        if known is None:
+            raise ValueError(f"there is no host {name!r}; there are {_some(self._hosts)}")
+        if isinstance(host, Host) and host is not known:
+            raise ValueError(f"{host!r} is of another simulation")
         return name
 
     def _names(self, group: Group) -> tuple[str, ...]:

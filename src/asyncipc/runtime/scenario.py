@@ -36,7 +36,10 @@ class Wrong(ValueError):
 
 
 def from_toml(text: str) -> Schedule:
-    """The schedule in ``text``.  ValueError: what is wrong with it, line by line."""
+    """The schedule in ``text``, for ``sim.network.play``.
+
+    ValueError: what is wrong with it, line by line; Unsupported without cattrs.
+    """
     converter = _converter()
     from cattrs import BaseValidationError, transform_error
 
@@ -49,6 +52,7 @@ def from_toml(text: str) -> Schedule:
 
 
 def to_toml(schedule: Iterable[Event]) -> str:
+    """The text of a file that ``from_toml`` reads back as an equal schedule."""
     return "\n".join(_written(event) for event in schedule)
 
 

@@ -232,6 +232,7 @@ class Simulation(Topology):
         except BaseExceptionGroup as group:
             raise the_only_one(group) from None
         finally:
+            self.is_running = False
             self.localhost.backend.close()
             if time is not None:
                 time.over = True
@@ -294,7 +295,7 @@ class Simulation(Topology):
             raise self._verdict
 
     def _raise_failures(self) -> None:
-        errors = [error for host in self.hosts.values() for error in host.failures.values()]
+        errors = [error for host in self.hosts.values() for error in host.all_failures()]
         if errors:
             raise BaseExceptionGroup("processes failed and nobody waited for them", errors)
 
@@ -302,7 +303,7 @@ class Simulation(Topology):
 
     async def __aenter__(self) -> Self:
         parking = self.machine.parking(self.quantum)
-        self._begin(LentTime(parking.seconds), parking)
+        self._begin(LentTime(parking.seconds, origin=parking.seconds()), parking)
         self._tree = self.parking.group()
         self._group = await self._tree.__aenter__()
         try:
@@ -343,6 +344,7 @@ class Simulation(Topology):
         except BaseExceptionGroup as group:
             raised = the_only_one(group)
         finally:
+            self.is_running = False
             self.localhost.backend.close()
         if raised is None:
             self._raise_failures()

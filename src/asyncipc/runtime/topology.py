@@ -28,6 +28,16 @@ if TYPE_CHECKING:
     from asyncipc.runtime.tap import Tap
 
 
+def check_name(name: str) -> None:
+    """ValueError: nobody could ask the resolver for it."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a host is a str, not {type(name).__name__}")
+    if not name or not name.isprintable() or any(map(str.isspace, name)):
+        raise ValueError(f"{name!r} can be no host's name")
+    if ":" in name or name.rpartition(".")[2].isdecimal():
+        raise ValueError(f"{name!r} can be no host's name: it would be taken for an address")
+
+
 class Topology:
     """The part of a simulation that says which hosts there are."""
 
@@ -40,6 +50,7 @@ class Topology:
         self.is_running = False
         self.localhost = Host(simulation, "localhost", console)
         self.hosts: dict[str, Host] = {"localhost": self.localhost}
+        self._names = {"localhost": "localhost"}  # as the resolver keeps them, whatever their case
 
     def dice(self, purpose: str) -> random.Random:
         raise NotImplementedError
@@ -47,7 +58,7 @@ class Topology:
     def begin(self, timers: Timers) -> None:
         """Time has begun."""
         self.timers = timers
-        self.is_running = True
+        self.is_running = True  # until the simulation is over
         for host in self.hosts.values():
             host.kernel.timers = timers
         if "network" in self.__dict__:
@@ -69,20 +80,27 @@ class Topology:
     # -- hosts
 
     def host(self, name: str, *addresses: str) -> Host:
-        """A new host in the network.
+        """A new host in the network; its programs are started by ``spawn``, ``serve`` and ``run``.
 
         ``addresses``: ``"10.0.0.2"``, ``"10.0.0.2/24"``, ``"fd00::2/64"``; none: the next
-        free one of 10.0.0.0/24.  ValueError if the name is taken, or an address is.
+        free one from 10.0.0.1 on.  ValueError if the name is taken, or an address is, or
+        either is none: a name is what the resolver answers to, so it is no number, and
+        upper and lower case are the same.
         """
         if self._simulation.machine.name != "simulated":
             raise Unsupported("hosts on the native machine: there is one, the real one")
-        if name in self.hosts:
-            raise ValueError(f"there is a host {name!r} already")
+        check_name(name)
+        taken = self._names.get(name.lower())
+        if taken is not None:
+            raise ValueError(f"there is a host {taken!r} already")
         host = Host(self._simulation, name, self._console)
         if self.is_running:
             host.kernel.timers = self.timers
         host.attach(*(addresses or (self.network.next_address(),)))
+        if self.is_running and self.timers.now():
+            host.clock.begin()
         self.hosts[name] = host
+        self._names[name.lower()] = name
         self._connect_tap(host)
         return host
 
@@ -95,7 +113,10 @@ class Topology:
     ) -> None:
         """The way between two hosts, both directions: ``latency=0.05, loss=0.01, …``.
 
-        All keywords: :func:`asyncipc.network.links.conditions`.
+        From now on; what is on its way keeps its fate.  ``base``: a preset to begin with, such as
+        ``asyncipc.network.links.MOBILE``.  All keywords, in seconds, bits per second and
+        shares: :func:`asyncipc.network.links.conditions`.  Errors: ValueError and TypeError by
+        name; then neither way has changed.  One way, or all: ``sim.network``.
         """
         self.network.link(one, other, base, **keywords)
 
@@ -103,6 +124,7 @@ class Topology:
         """Hosts of different groups do not reach each other: ``with sim.partition(a, b): …``.
 
         ``how``: ``"drop"``, ``"hold"`` or ``"reset"``; ``in_flight``: packets on their way too.
+        Hosts in no group are not concerned.  One way, by rules or by a schedule: ``sim.network``.
         """
         return self.network.partition(*groups, how=how, in_flight=in_flight)
 
@@ -110,11 +132,11 @@ class Topology:
 
     async def publish(
         self,
-        name: str,
+        name: Host | str,
         port: int,
         to: RealAddress = ("127.0.0.1", 0),
         *,
-        via: str = "gateway",
+        via: Host | str = "gateway",
         kind: Kind = "tcp",
     ) -> Door:
         """Let real clients speak to a port of host ``name``, at the real address ``to``.
@@ -134,7 +156,7 @@ class Topology:
         return await publish(self._simulation, name, port, to, via, kind)
 
     async def reach(
-        self, name: str, address: RealAddress, *, port: int | None = None, kind: Kind = "tcp"
+        self, name: Host | str, address: RealAddress, *, port: int | None = None, kind: Kind = "tcp"
     ) -> Door:
         """Let the simulation's programs speak to a real server, as a port of host ``name``.
 
@@ -148,9 +170,16 @@ class Topology:
 
     @cached_property
     def resolver(self) -> Resolver:
-        """Which addresses a name has: those of the hosts are known."""
+        """Which addresses a name has: those of the hosts are known.
+
+        ``set``, ``remove``, ``fail`` and ``delay`` say what lookups find
+        (:class:`asyncipc.network.internet.resolver.Resolver`); ``attach`` and ``detach`` of a
+        host overwrite its name's, and a restart does not.
+        """
         from asyncipc.network.internet.resolver import Resolver
 
+        if self._simulation.machine.name != "simulated":
+            raise Unsupported("the resolver on the native machine: it is the real one")
         return Resolver()
 
     @cached_property
@@ -158,6 +187,8 @@ class Topology:
         """All links and rules between the hosts, and what is on its way."""
         from asyncipc.runtime.network import Network
 
+        if self._simulation.machine.name != "simulated":
+            raise Unsupported("the network on the native machine: it is the real one")
         network = Network(self.dice, self.hosts)
         network.watch(self._tap)
         if self.is_running:

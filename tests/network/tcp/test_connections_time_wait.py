@@ -94,12 +94,15 @@ def test_when_the_minute_is_over_nobody_knows_the_connection() -> None:
     assert scene.send("F.", -1) == "R"
 
 
-def test_a_storm_of_fins_is_answered_twice_a_second() -> None:
+@pytest.mark.parametrize(("flags", "offset", "count"), [("F.", -1, 20), ("S", -100, 4)])
+def test_a_storm_is_answered_twice_a_second_but_fins_always(
+    flags: str, offset: int, count: int
+) -> None:
     scene = ended()
     for moment in range(20):
         scene.lab.run(moment / 10)
-        scene.send("F.", -1)
-    assert scene.stranger.times == [0, 0.5, 1.0, 1.5]
+        scene.send(flags, offset)
+    assert len(scene.stranger.times) == count
 
 
 @pytest.mark.parametrize(

@@ -90,4 +90,5 @@ def packed4(host: str) -> bytes:
 
 def text4(address: bytes) -> str:
     """The text of a struct in_addr."""
-    return ".".join(str(byte) for byte in address)
+    a, b, c, d = address
+    return f"{a}.{b}.{c}.{d}"

@@ -25,7 +25,7 @@ from asyncipc.kernel.tcp.direct import DirectTransport
 from asyncipc.kernel.tcp.ends import (
     ADDRESS_LOCK,
     PORT_LOCK,
-    abandon,
+    cut,
     finish,
     refuse_data_if_done,
     stop_listening,
@@ -153,7 +153,7 @@ def disconnect(socket: TcpSocket) -> None:
     elif former != State.CLOSE:
         if former in RESET_ON_ABORT or former == State.SYN_SENT:
             socket.error = errno.ECONNRESET  # first: who is woken may look at once
-        abandon(socket)
+        cut(socket)
     socket.shut = 0
     socket.fin_seen = False
     socket.remote = None

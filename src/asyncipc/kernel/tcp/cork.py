@@ -21,16 +21,18 @@ CEILING_NS: Final = 200_000_000
 
 @final
 class Cork:
-    """``firm``: TCP_CORK is on; else the cork is that of one MSG_MORE."""
+    """``firm``: TCP_CORK is on; else the cork is that of one MSG_MORE.  ``_ended``: nothing is held
+    any more; what goes out may bring the end of the connection as an answer, inside the call.
+    """
 
-    __slots__ = ("_held", "_pushing", "_timer", "_timers", "_transport", "firm")
+    __slots__ = ("_ended", "_held", "_pushing", "_timer", "_timers", "_transport", "firm")
 
     def __init__(self, transport: Transport, timers: Timers, *, firm: bool) -> None:
         self._transport = transport
         self._timers = timers
         self._held = ByteQueue()
         self._timer: Timer | None = None
-        self._pushing = False
+        self._pushing = self._ended = False
         self.firm = firm
 
     @property
@@ -43,6 +45,8 @@ class Cork:
             return self._transport.put(data, done) if self.flush() else 0
         segment, moved = self._transport.segment_max, done
         while moved < len(data) and (self._held.size < segment or self._push()):
+            if self._ended:
+                break
             stop = min(len(data), moved + segment)
             self._held.put(part_of(data, moved, stop))
             moved = stop
@@ -67,6 +71,7 @@ class Cork:
 
     def take_all(self) -> bytes:
         """The connection ends: what is still held."""
+        self._ended = True
         rest = self._held.take(self._held.size)
         self._set_ceiling()
         return rest

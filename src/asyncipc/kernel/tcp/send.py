@@ -37,6 +37,8 @@ def send_unusually(socket: TcpSocket, data: Buffer, done: int, flags: int) -> in
         uncork_if_empty(socket)
     if moved or len(data) == done:
         return moved
+    if socket.state not in SENDING:  # what was held back went out, and the answer ended it
+        _cannot_send(socket, done)
     return socket.write_queue().refusal
 
 

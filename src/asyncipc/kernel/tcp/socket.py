@@ -57,6 +57,7 @@ from asyncipc.kernel.tcp.settings import get_option, set_option
 from asyncipc.kernel.tcp.states import (
     AFTER_ACKNOWLEDGEMENT,
     AFTER_PEERS_FINISH,
+    HANDSHAKE,
     Phase,
     State,
 )
@@ -262,6 +263,9 @@ class TcpSocket(Socket):
     # -- what the transport tells (kernel/transport.Connection)
 
     def established(self) -> None:
+        if self.state not in HANDSHAKE:  # both opened at once, and this one is closed already
+            self.notify_all()
+            return
         self.state = State.ESTABLISHED
         if not self.shut & SEND_SHUTDOWN:  # before connect(2), which does not forget it
             self.outlet = self.transport

@@ -62,5 +62,7 @@ HANDSHAKE: Final = frozenset({State.SYN_SENT, State.SYN_RECV})
 SENDING: Final = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
 AWAITING_FINISH: Final = frozenset({State.FIN_WAIT1, State.FIN_WAIT2})
 """Own FIN is out, the peer's is not in."""
+LAST_WAIT: Final = frozenset({State.CLOSING, State.LAST_ACK})
+"""Both FINs are out; the acknowledgement of own one is missing."""
 RESET_ON_ABORT: Final = SENDING | {State.SYN_RECV, State.FIN_WAIT1, State.FIN_WAIT2}
 """Where an end that is cut off tells its peer (tcp_need_reset)."""

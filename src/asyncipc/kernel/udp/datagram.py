@@ -68,23 +68,24 @@ class Way(NamedTuple):
     extra: int
     most: int
 
+    def beside(self, last: Way | None, known: dict[Address, Way]) -> dict[Address, Way]:
+        """The ways that hold: this one with those that are ``known``, unless the ``last`` that
+        was found does not hold any more.
+        """
+        if last is None or last.version != self.version:
+            return NO_WAYS
+        if last.address == self.address:
+            return known
+        if known is NO_WAYS or len(known) >= WAYS_MAX:
+            known = {last.address: last}
+        known[self.address] = self
+        return known
+
 
 NO_WAYS: Final[dict[Address, Way]] = {}
 """Stands for the ways of every socket that has sent to one address only."""
 WAYS_MAX: Final = 256
 """So many are remembered; when they are more, from then on anew."""
-
-
-def more_ways(known: dict[Address, Way], last: Way | None, way: Way) -> dict[Address, Way]:
-    """``known``, and the ``last`` that was used, with ``way``: those that still hold."""
-    if last is None or last.version != way.version:
-        return NO_WAYS
-    if last.address == way.address:
-        return known
-    if known is NO_WAYS or len(known) >= WAYS_MAX:
-        known = {last.address: last}
-    known[way.address] = way
-    return known
 
 
 @final

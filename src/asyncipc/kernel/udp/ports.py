@@ -132,8 +132,12 @@ class UdpPorts:
 
     def lookup(self, destination: InetName, source: InetName) -> UdpSocket | None:
         """Who gets a datagram from ``source`` to ``destination``, if anybody."""
+        sockets = self._bound.get(destination.port, ())
+        if len(sockets) == 1:
+            only = sockets[0]
+            return None if _score(only, destination.host, source) == UNFIT else only
         best, most = None, UNFIT
-        for socket in self._bound.get(destination.port, ()):
+        for socket in sockets:
             score = _score(socket, destination.host, source)
             if score != UNFIT and score >= most:
                 best, most = socket, score

@@ -1,9 +1,8 @@
 """The UDP socket: udp(7) over IPv4 and IPv6.
 
-A send never blocks: it makes a datagram (data, source, destination) and hands
-it to the host's port table, which brings it to its receivers in the same
-turn, or sends it to the network; who has no room drops it, and the sender is not told.  A sender
-remembers the ways to its last receivers until the table changes.
+A send never blocks: it makes a datagram (data, source, destination) and hands it to the host's
+port table, which brings it to its receivers in the same turn, or sends it to the network; who has
+no room drops it, and the sender is not told.  A sender remembers its ways until the table changes.
 
 An IPv6 socket that is not V6ONLY also speaks IPv4: inside, its addresses are
 unmapped, and outside they are shown as ``::ffff:a.b.c.d``.
@@ -40,15 +39,7 @@ from asyncipc.kernel.sockets.socket import (
     Socket,
     halves,
 )
-from asyncipc.kernel.udp.datagram import (
-    LENGTH_MAX,
-    NO_WAYS,
-    UNUSUAL,
-    Gathering,
-    begin,
-    ends,
-    more_ways,
-)
+from asyncipc.kernel.udp.datagram import LENGTH_MAX, NO_WAYS, UNUSUAL, Gathering, begin, ends
 from asyncipc.kernel.udp.error_queue import queue_of, take_mishap
 from asyncipc.kernel.udp.inbox import NO_DATAGRAMS, Inbox, datagram_memory
 from asyncipc.kernel.udp.options import UdpOptions
@@ -188,8 +179,7 @@ class UdpSocket(Socket):
     ) -> int | WouldBlock:
         """sendto(2): one datagram to ``address``, connected or not; never refuses.
 
-        As send(2), and EINVAL (port 0), EAFNOSUPPORT, ENETUNREACH, EACCES (a
-        broadcast address, without SO_BROADCAST).
+        As send(2), EINVAL (port 0), EAFNOSUPPORT, ENETUNREACH, EACCES (needs SO_BROADCAST).
         """
         if not self.port:
             self.uid = process.uid
@@ -226,7 +216,7 @@ class UdpSocket(Socket):
         receiver = self.ports.output(self, gathering.datagram())
         if former is None and receiver is not None and address is not None and not self.error:
             self.way = gathering.way(self.ports.version, address, receiver)
-            self.ways = more_ways(self.ways, way, self.way)
+            self.ways = self.way.beside(way, self.ways)
         return len(data)
 
     def _push(self) -> None:
@@ -272,9 +262,8 @@ class UdpSocket(Socket):
     def recv(self, size: int, flags: int) -> bytes | WouldBlock:
         """recv(2): the first datagram, cut to ``size`` bytes.
 
-        Refuses while there is none.  ECONNREFUSED once if a datagram that was
-        sent met nobody.  With the receiving half shut a blocking call returns
-        b"", a non-blocking one still fails with EAGAIN.
+        Refuses while there is none.  ECONNREFUSED once if a datagram that was sent met nobody.
+        With the receiving half shut a blocking call returns b"", another still fails with EAGAIN.
         """
         queue, inbox = self._read_queue, self.inbox
         barred = queue is not None and queue.barred

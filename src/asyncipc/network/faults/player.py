@@ -205,17 +205,34 @@ class Changes:
 
         return undo
 
+    def base(self, source: str, target: str) -> Conditions:
+        """What a link has beneath all changes."""
+        changed = self._changed.get((source, target))
+        if changed is None:
+            return self._fabric.link(source, target).conditions
+        return changed.base
+
+    def set_base(self, source: str, target: str, made: Conditions) -> None:
+        """From now on it has this, and what lies upon it stays."""
+        link = self._fabric.link(source, target)
+        changed = self._changed.get((source, target))
+        if changed is None:
+            link.conditions = made
+        else:
+            changed.base = made
+            link.conditions = changed.conditions()
+
 
 @final
 class _Changed:
-    """``base``: what the link had before the first change."""
+    """``base``: what the link has beneath."""
 
     def __init__(self, base: Conditions) -> None:
-        self._base = base
+        self.base = base
         self.layers: list[dict[str, Any]] = []
 
     def conditions(self) -> Conditions:
         said: dict[str, Any] = {}
         for layer in self.layers:
             said.update(layer)
-        return conditions(self._base, **said) if said else self._base
+        return conditions(self.base, **said) if said else self.base

@@ -23,7 +23,7 @@ class RuleBook:
     """
 
     def __init__(self, dice: Dice) -> None:
-        self.looks_inside = False
+        self.looks_inside = self.are_any = False
         self._dice = dice
         self._dies: dict[str, Die] = {}
         self._installed: tuple[Installed, ...] = ()
@@ -45,6 +45,7 @@ class RuleBook:
             raise ValueError(f"there is a rule {name!r} already")
         installed = Installed(fabric, rule, name, self._sequence, die)
         self._installed = (*self._installed, installed)
+        self.are_any = True
         if looks_inside:
             self._inside[installed] = None
             self.looks_inside = True
@@ -59,6 +60,7 @@ class RuleBook:
     def remove(self, installed: Installed) -> None:
         installed.is_installed = False
         self._installed = tuple(other for other in self._installed if other is not installed)
+        self.are_any = bool(self._installed)
         self._inside.pop(installed, None)
         self.looks_inside = bool(self._inside)
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from ipaddress import ip_address
 from typing import Final, NamedTuple, TypeAlias, final
 
 from asyncipc.kernel.ip.address import LOOPBACK4, LOOPBACK6, is_ipv6
 from asyncipc.kernel.sockets.socket import AF_INET, AF_INET6
+from asyncipc.network.internet.subnet import parsed
 
 AF_UNSPEC: Final = 0
 EAI_NONAME: Final = -2
@@ -80,7 +80,7 @@ class Resolver:
         ``view``: the only host that is told so.  None are EAI_NODATA.  ValueError
         for what is no address.
         """
-        self._put(name, tuple(str(ip_address(address)) for address in addresses), view, from_ns)
+        self._put(name, tuple([str(parsed(address)) for address in addresses]), view, from_ns)
 
     def remove(self, name: str, *, view: str = EVERYBODY, from_ns: int = 0) -> None:
         """There is no such name any more (NXDOMAIN)."""
@@ -162,7 +162,7 @@ def _key(name: str) -> str:
 
 def _numeric(name: str) -> str | None:
     try:
-        return str(ip_address(name))
+        return str(parsed(name))
     except ValueError:
         return None
 

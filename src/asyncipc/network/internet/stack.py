@@ -72,8 +72,6 @@ class Stack:
         self.checksums = True
         self.mtu = MTU
         self.sent = self.arrived = 0
-        self.icmp = Control(self)
-        self.tcp = Connections(self)
         self._own = Addresses(fabric.members)
         self._dropped: dict[str, int] = {}
         self._still = False
@@ -213,6 +211,9 @@ class Stack:
         """A packet has arrived."""
         if self.down or self._still:
             self._keep(packet, self._ring)
+        elif type(body := packet.body) is UdpBody and not packet.damaged:  # most are such
+            self.arrived += 1
+            self._datagram_arrived(packet, body.datagram)
         else:
             self._take_in(packet)
 
@@ -278,6 +279,14 @@ class Stack:
             ring.append(packet)
 
     # -- what is made when it is first needed
+
+    @cached_property
+    def icmp(self) -> Control:
+        return Control(self)
+
+    @cached_property
+    def tcp(self) -> Connections:
+        return Connections(self)
 
     @cached_property
     def die(self) -> Die:

@@ -10,7 +10,7 @@ Not modelled: link-local addresses (fe80::/10), which need an interface beside t
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Final, final
 
 from asyncipc.errors import Unsupported
@@ -44,7 +44,7 @@ class Subnet:
             interface = ip_interface(text)
             own, self.prefix = interface.ip, interface.network.prefixlen
         else:
-            own = ip_address(text)
+            own = parsed(text)
             self.prefix = PREFIX4 if own.version == 4 else PREFIX6
         if isinstance(own, IPv6Address) and own.ipv4_mapped is not None:
             raise ValueError(f"{text}: an IPv4 address is given as such, not as ::ffff:a.b.c.d")
@@ -59,6 +59,12 @@ class Subnet:
     def has(self, host: str) -> bool:
         """Is ``host``, which is of the same family, in it?"""
         return number(host) >> self._shift == self._network
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> IPv4Address | IPv6Address:
+    """An address in any form of it.  ValueError for what is none."""
+    return ip_address(text)
 
 
 @lru_cache(maxsize=65536)

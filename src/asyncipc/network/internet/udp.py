@@ -48,16 +48,13 @@ KEPT_WHOLE: Final = {PMTUDISC_WANT, PMTUDISC_DO, PMTUDISC_PROBE}
 class UdpBody:
     """``datagram``: as the kernel's sockets exchange it."""
 
-    __slots__ = ("datagram",)
+    __slots__ = ("datagram", "size")
 
     protocol = "UDP"
 
     def __init__(self, datagram: Datagram) -> None:
         self.datagram = datagram
-
-    @property
-    def size(self) -> int:
-        return len(self.datagram[0]) + UDP_HEAD
+        self.size = len(datagram[0]) + UDP_HEAD
 
     @property
     def data(self) -> bytes:

@@ -12,7 +12,7 @@ A link that is only a latency, as most are, is this object alone; all else is a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from asyncipc.network.dice import Dice
 from asyncipc.network.links.conditions import PERFECT, Conditions
@@ -23,23 +23,19 @@ if TYPE_CHECKING:
     from asyncipc.network.links.port import Port
     from asyncipc.network.packet import Packet
 
-HEADS: Final = 100
-"""The greatest, IPv6's and TCP's with all options: data that leaves them room is not measured."""
-
 
 @final
 class Link:
     """From host ``source`` to host ``target``, under ``conditions``.
 
-    ``is_clean``: each packet is as good as any other, so that a train may go as one.  ``room``:
-    so much data fits the MTU under whatever heads.
+    ``is_clean``: each packet is as good as any other, so that a train may go as one.
     ``up``, ``down``: the ports that the hosts' links share, if the hosts' rates are limited.
     ``carry`` asks the first; who lets a packet arrive asks the other, whose queue is others', too.
     """
 
     __slots__ = (
         "_conditions", "_dice", "_extra_ns", "_is_plain", "_passage", "down", "is_clean",
-        "last_due_ns", "latency_ns", "room", "source", "target", "up",
+        "last_due_ns", "latency_ns", "mtu", "source", "target", "up",
     )  # fmt: skip
 
     def __init__(self, source: str, target: str, conditions: Conditions, dice: Dice) -> None:
@@ -64,7 +60,7 @@ class Link:
         if conditions.extra != self._conditions.extra:
             self._extra_ns = self._draw_extra(conditions.extra)
         self._conditions = conditions
-        self.room = conditions.mtu - HEADS
+        self.mtu = conditions.mtu
         self.latency_ns = conditions.latency_ns
         if self._extra_ns:
             self.latency_ns += self._extra_ns
@@ -100,7 +96,7 @@ class Link:
         if not self._is_plain:
             assert self._passage is not None
             return self._passage.carry(packet, now, self)
-        if len(packet.body.data) > self.room and is_too_big(packet, self._conditions.mtu):
+        if packet.size > self.mtu and is_too_big(packet, self.mtu):
             return TOO_BIG
         due = now + self.latency_ns
         if due < self.last_due_ns:

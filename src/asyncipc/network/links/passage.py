@@ -76,7 +76,7 @@ class Passage:
 
     def carry(self, packet: Packet, now: int, link: Link) -> Sequence[tuple[int, Packet]] | str:
         """As :meth:`Link.carry`."""
-        if len(packet.body.data) > link.room and is_too_big(packet, self._conditions.mtu):
+        if packet.size > link.mtu and is_too_big(packet, link.mtu):
             return TOO_BIG
         up, begin = link.up, now
         size = 0 if up is None and self._port is None else wire_size(packet)

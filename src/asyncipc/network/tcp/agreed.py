@@ -81,7 +81,7 @@ def announced_mss(mtu: int, *, v6: bool, chosen: int = 0) -> int:
     """What a SYN says: how much fits into a packet beside plain heads, or TCP_MAXSEG if that
     is ``chosen`` and less.
     """
-    most = mtu - (60 if v6 else 40)
+    most = max(mtu - (60 if v6 else 40), STAMPS_SIZE + 1)  # IPv6 itself asks for 1280
     return min(chosen, most) if chosen else most
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from asyncipc.network.tcp.emission import send_plain
 from asyncipc.network.tcp.estimator import MILLISECOND
-from asyncipc.network.tcp.numbers import MASK, is_older, unwrap
+from asyncipc.network.tcp.numbers import HALF, MASK, unwrap
 from asyncipc.network.tcp.recovery import RECOVERY
 from asyncipc.network.tcp.segment import ACK, FIN, RST, SYN, URG
 from asyncipc.network.tcp.urgency import announce
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 INVALID_NS: Final = 500 * MILLISECOND
 """So often at most is something that is not valid answered (tcp_invalid_ratelimit)."""
+STAMPS_APART: Final = 1
+SILENCE_NS: Final = 2_147 * 1000 * MILLISECOND
+"""TCP_PAWS_WINDOW, in milliseconds; TCP_PAWS_WRAP"""
 
 
 def arrive(transport: SegmentTransport, segment: Segment) -> None:
@@ -29,13 +32,13 @@ def arrive(transport: SegmentTransport, segment: Segment) -> None:
     start = unwrap(segment.sequence, receiver.next)
     flags = segment.flags
     now = transport.timers.now()
-    transport.heard_ns = now
     if not _is_valid(transport, segment, start, now) or not flags & ACK:
         return
     ack = unwrap(segment.ack, sender.una)
     if ack > sender.next or ack < sender.una - sender.window_max:
         answer_invalid(transport, now)
         return
+    transport.heard_ns = now
     hear(transport, segment, start, ack, now)
     if transport.over:
         return
@@ -56,18 +59,15 @@ def arrive(transport: SegmentTransport, segment: Segment) -> None:
 def _is_valid(transport: SegmentTransport, segment: Segment, start: int, now: int) -> bool:
     receiver, flags = transport.receiver, segment.flags
     stamp = segment.options.stamp if transport.stamps else None
-    if stamp is not None and is_older(stamp[0], transport.recent) and not flags & RST:
-        _answer_stray(transport, segment, now)
-        return False
-    if not receiver.accepts(start, start + segment.span):
-        if not flags & RST:
-            _answer_stray(transport, segment, now)
-        return False
     if flags & RST:
-        if start == receiver.next:
+        if receiver.is_reset_by(start, may_sack=transport.sender.recovery.may_sack):
             transport.socket.peer_reset()
-        else:
+        elif receiver.accepts(start, start):
             answer_invalid(transport, now)
+        return False
+    stale = stamp is not None and _is_late(transport, segment, start, stamp[0], now)
+    if stale or not receiver.accepts(start, start + segment.span):
+        _answer_stray(transport, segment, now)
         return False
     if flags & SYN:
         answer_invalid(transport, now)
@@ -80,11 +80,27 @@ def _is_valid(transport: SegmentTransport, segment: Segment, start: int, now: in
     return True
 
 
+def _is_late(
+    transport: SegmentTransport, segment: Segment, start: int, stamp: int, now: int
+) -> bool:
+    """Is it older than what has come (PAWS, tcp_paws_discard)?  After a silence, no stamp tells;
+    and an acknowledgement that others have overtaken does no harm.
+    """
+    late = (transport.recent - stamp) & MASK
+    if not STAMPS_APART < late < HALF or now - transport.heard_ns >= SILENCE_NS:
+        return False
+    sender = transport.sender
+    overtaken = not segment.span and start == transport.receiver.next
+    overtaken = overtaken and segment.ack == sender.una & MASK
+    overtaken = overtaken and segment.window << transport.send_scale <= sender.window
+    return not overtaken or late * MILLISECOND > transport.estimator.timeout
+
+
 def _answer_stray(transport: SegmentTransport, segment: Segment, now: int) -> None:
-    """Something old, or far ahead: say what is expected (with data always: an
+    """Something old, or far ahead: say what is expected (to data and FIN always: an
     acknowledgement may have been lost).
     """
-    if segment.data and not segment.flags & SYN:
+    if segment.span and not segment.flags & SYN:
         transport.acknowledging.hurry()
     else:
         answer_invalid(transport, now)
@@ -103,7 +119,9 @@ def answer_invalid(transport: SegmentTransport, now: int) -> None:
 def hear(transport: SegmentTransport, segment: Segment, start: int, ack: int, now: int) -> None:
     sender = transport.sender
     board, una = sender.board, sender.una
-    moved = sender.heard_window(start, ack, segment.window << transport.send_scale)
+    window = segment.window << transport.send_scale
+    moved = ack >= una and sender.heard_window(start, ack, window)
+    transport.soft_error = 0
     transport.probes.answered(moved=moved, usable=sender.window > 0)
     if not board.out:
         if moved:
@@ -120,7 +138,7 @@ def hear(transport: SegmentTransport, segment: Segment, start: int, ack: int, no
     if advanced:
         _sample(transport, segment, now)
     transport.delivered += acked + news
-    duplicate = not (advanced or moved or segment.data or segment.flags & FIN)
+    duplicate = ack == una and not (moved or segment.span)
     sender.recovery.heard(ack, sender.next, sender.mss, acked=acked, news=news, duplicate=duplicate)
     if acked and sender.recovery.state != RECOVERY:
         window = sender.congestion.window

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def heed(transport: SegmentTransport, level: int, option: int) -> None:
     """Options that are not here are looked up when they matter."""
     options = transport.socket.tcp
-    if (level, option) in {(SOL_SOCKET, SO_KEEPALIVE), (IPPROTO_TCP, TCP_KEEPIDLE)}:
-        transport.probes.start_keepalive()
+    if (level, option) == (SOL_SOCKET, SO_KEEPALIVE):
+        transport.probes.start_keepalive(transport.timers.now())
+    elif (level, option) == (IPPROTO_TCP, TCP_KEEPIDLE):
+        transport.probes.start_keepalive(transport.heard_ns)
     elif level != IPPROTO_TCP:
         return
     elif option == TCP_NODELAY:

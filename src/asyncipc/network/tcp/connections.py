@@ -122,7 +122,8 @@ class Connections:
         if Fate.AGAIN in what:
             self._left[names] = remember(left, segment)
             self._stack.kernel.inet.tcp.wait_again(waiting, now)
-        if Fate.ACKNOWLEDGED in what and (segment.data or now >= self._quiet.get(names, 0)):
+        lost = segment.span > 0 and not segment.flags & SYN  # our last ACK, perhaps
+        if Fate.ACKNOWLEDGED in what and (lost or now >= self._quiet.get(names, 0)):
             self._quiet[names] = now + QUIET_NS
             self.output(last_ack(left, segment, self.milliseconds()))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from asyncipc.network.tcp.numbers import MASK
 from asyncipc.network.tcp.receiver import BLOCKS_MAX
+from asyncipc.network.tcp.recovery import RECOVERY
 from asyncipc.network.tcp.segment import ACK, FIN, NO_OPTIONS, PSH, URG, Options, Segment
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def transmit(transport: SegmentTransport, sent: Sent, now: int) -> None:
     if sent.tries:
         transport.total_retries += sent.count
         transport.bytes_retried += len(data)
+        if sent.start == sender.una and sender.recovery.state == RECOVERY:
+            transport.probes.sent_again(now)
     if data:
         transport.acknowledging.data_sent(now)
         transport.data_segments_out += sent.count

@@ -118,7 +118,8 @@ class Opening:
             elif segment.sequence == peer.sequence:
                 self._complete(peer, segment.window)
         elif segment.sequence - following & MASK > self.window:
-            self.send()
+            if not flags & RST:
+                self.send()
         elif flags & RST:
             if segment.sequence == following:
                 transport.socket.peer_reset()
@@ -153,7 +154,7 @@ class Opening:
     def _round_trip(self, answer: Segment, now: int) -> int:
         """Of a SYN that was sent once; of others what the stamp tells that comes back."""
         if not self.retries:
-            return now - self._began_ns
+            return max(now - self._began_ns, 1)
         stamp = answer.options.stamp
         if stamp is None or not answer.flags & ACK:
             return 0

@@ -90,6 +90,12 @@ class Probes:
         if not self.retransmit_ns:
             self.retransmit_ns = now + self._transport.estimator.timeout
 
+    def sent_again(self, now: int) -> None:
+        """The oldest was found lost and has gone out again: its answer needs its time
+        (tcp_xmit_retransmit_queue).
+        """
+        self.retransmit_ns = now + self._transport.estimator.timeout
+
     def settle(self, now: int) -> None:
         """All has gone out that may: does something wait that only the window holds back?"""
         sender = self._transport.sender
@@ -101,12 +107,12 @@ class Probes:
     def _probe_interval(self) -> int:
         return min(max(self._transport.estimator.timeout, RTO_MIN) << self.backoff, RTO_MAX)
 
-    def start_keepalive(self) -> None:
-        """The connection stands, or SO_KEEPALIVE or its times have changed."""
+    def start_keepalive(self, since_ns: int) -> None:
+        """The connection stands, or SO_KEEPALIVE was switched, or its times have changed."""
         socket = self._transport.socket
         self.keepalive_ns = 0
         if socket.options.is_on(SO_KEEPALIVE):
-            self.keepalive_ns = self._transport.heard_ns + socket.tcp.value(TCP_KEEPIDLE) * SECOND
+            self.keepalive_ns = since_ns + socket.tcp.value(TCP_KEEPIDLE) * SECOND
 
     # -- what is due
 
@@ -129,7 +135,7 @@ class Probes:
         if not self.since_ns:
             self.since_ns = sender.board.entries[0].sent_ns
         self.retries += 1
-        sender.recovery.timed_out(sender.next)
+        sender.recovery.timed_out(sender.next, again=self.retries > 1)
         estimator.back_off()
         self.retransmit_ns = now + estimator.timeout
         limit = self._limit()

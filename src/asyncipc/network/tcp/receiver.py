@@ -76,6 +76,17 @@ class Receiver:
         """Is any of it within the window, or just at it?  (RFC 9293, 3.4; tcp_sequence)"""
         return end >= self.told and start <= self.edge
 
+    def is_reset_by(self, start: int, *, may_sack: bool) -> bool:
+        """Is it the next number that a RST has (RFC 5961, 3)?  So is, to Linux, the one after all
+        that was SACKed, and that of the FIN, which some peers reset with.
+        """
+        if start == self.next or (self.finished and start == self.next - 1):
+            return True
+        if not may_sack or not self.pieces:
+            return False
+        last, data = self.pieces[-1]
+        return start == last + len(data)
+
     def take(self, start: int, data: bytes) -> list[bytes | memoryview]:
         """Bytes have come: those that are now in order."""
         end = min(start + len(data), self.edge)

@@ -92,9 +92,11 @@ class Recovery:
     def _end(self) -> None:
         self.state, self.duplicates = OPEN, 0
 
-    def timed_out(self, following: int) -> None:
-        """No answer: RFC 5681, 3.1; a loss of what was sent again cuts the window no further."""
-        if self.state != LOSS:
+    def timed_out(self, following: int, *, again: bool) -> None:
+        """No answer: RFC 5681, 3.1; a loss of what was sent again (``again``: here) cuts the
+        threshold no further (tcp_enter_loss).
+        """
+        if self.state < RECOVERY or (self.state == LOSS and not again):
             self.congestion.lost()
         self.congestion.window = 1
         self.state, self.high, self.duplicates = LOSS, following, 0

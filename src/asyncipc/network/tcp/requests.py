@@ -269,9 +269,9 @@ class Request:
         return not begin or (0 < end < HALF and begin < self.window) or begin == end == self.window
 
     def _may_answer(self, segment: Segment) -> bool:
-        """tcp_oow_rate_limited: data is always answered."""
+        """tcp_oow_rate_limited: data and FIN are always answered."""
         now = self._requests.connections.now()
-        if segment.data and not segment.flags & SYN:
+        if segment.span and not segment.flags & SYN:
             return True
         if now < self._quiet_until_ns:
             return False
@@ -312,6 +312,6 @@ class Request:
             stamps=offer.stamp is not None,
             recent=self.recent,
             window=segment.window << scale,
-            rtt_ns=now - self._sent_ns if self._answered == 1 else 0,
+            rtt_ns=max(now - self._sent_ns, 1) if self._answered == 1 else 0,
             offered=self.window,
         )

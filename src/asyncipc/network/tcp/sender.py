@@ -82,8 +82,9 @@ class Sender:
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes that the peer's host has not taken, sent or not."""
-        return self.next - self.una + self.waiting.size - self.finished
+        """Bytes that the peer's host has not taken, sent or not; the FIN counts for one."""
+        waits = self.finishing and not self.finished
+        return self.next - self.una + self.waiting.size + waits
 
     @property
     def is_done(self) -> bool:

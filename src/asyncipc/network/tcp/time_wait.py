@@ -5,7 +5,8 @@ because it is the port that it holds; here is what a segment means to it, after
 tcp_timewait_state_process (net/ipv4/tcp_minisocks.c):
 
 * The peer's FIN again, or anything else that is not to be expected: the last
-  ACK is sent again (twice a second at most), and after an ACK the minute begins anew.
+  ACK is sent again (twice a second at most; to data and FIN always), and after an ACK the
+  minute begins anew.
 * A new SYN may take the names over when it cannot be an old one: its number is
   beyond all that were used, or its timestamp is later (RFC 6191).
 * A RST with exactly the next number ends the minute, as net.ipv4.tcp_rfc1337 is 0 (measured,

@@ -126,7 +126,7 @@ class SegmentTransport:
         self.buffering.start(now)
         self.is_open = True
         self.heard_ns = now
-        self.probes.start_keepalive()
+        self.probes.start_keepalive(now)
         if self._finishes_early:
             self.sender.finishing = True
         self.schedule()
