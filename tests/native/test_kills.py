@@ -21,6 +21,7 @@ import pytest
 
 import asyncipc
 from asyncipc import posix
+from asyncipc.native.processes.inheritance import CODE
 from tests.native import programs
 
 Run = Callable[..., Any]
@@ -154,6 +155,7 @@ import sys
 import anyio
 import asyncipc
 from asyncipc import posix
+from asyncipc.native.processes.inheritance import CODE
 from tests.native import programs
 
 async def main() -> None:
@@ -204,3 +206,14 @@ def marked(mark: str) -> list[str]:
             if f"ASYNCIPC_TEST_MARK={mark}\0".encode() in environment:
                 found.append(process.name)
     return found
+
+
+def test_an_interpreter_of_the_run_starts_no_other_program() -> None:
+    """Killed while that runs, it would leave an orphan of which nobody was told."""
+    hook = "import sys; seen = []; sys.addaudithook(lambda *event: seen.append(event))\n"
+    begun = CODE.format(str(Path(asyncipc.__file__).parents[1]), 0).rpartition("main(0)")[0]
+    said = 'print([event for event in seen if event[0] == "subprocess.Popen"], find.__name__)'
+    told = subprocess.run(
+        [sys.executable, "-c", hook + begun + said], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[] find_library"

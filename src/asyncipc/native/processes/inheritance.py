@@ -169,10 +169,17 @@ def _import_main(kind: str, where: str) -> None:
 
 # -- the interpreter
 
-CODE: Final = (
-    "import sys; sys.path.insert(0, {!r}); "
-    "from asyncipc.native.processes.child import main; main({})"
-)
+CODE: Final = """\
+import ctypes.util, sys
+sys.path.insert(0, {!r})
+find, ctypes.util.find_library = ctypes.util.find_library, "lib{{}}.so.0".format
+from asyncipc.native.processes.child import main
+ctypes.util.find_library = find
+main({})
+"""
+"""As it is imported, trio looks for pthread's file, for which Python runs ldconfig(8).  Who is
+killed meanwhile would leave that program behind, as an orphan of which nobody was told.
+"""
 
 
 def start_interpreter(letter: int, numbers: list[int]) -> int:

@@ -36,10 +36,6 @@ class Acknowledging:
         self.pushed = 0
         self.received_ns = 0
 
-    @property
-    def is_owed(self) -> bool:
-        return self.now or self.due_ns > 0
-
     def data_came(self, now: int, timeout: int, *, small: bool) -> None:
         """Data in order; ``timeout``: that of retransmission."""
         since, delay = now - self.received_ns, self.delay

@@ -99,8 +99,6 @@ def offered_window(receive_limit: int, mss: int, clamp: int = 0) -> tuple[int, i
     return (start - start % mss if start > mss else start), scale
 
 
-RECEIVE_SCALE: Final = 7
-"""The shift of who has not set SO_RCVBUF: enough for ``RECEIVE_MOST``."""
 RECEIVE_MOST: Final = 6_291_456
 """net.ipv4.tcp_rmem, the last; ``tcp_wmem``'s is 4 MiB."""
 SEND_MOST: Final = 4_194_304
